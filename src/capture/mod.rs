@@ -1,0 +1,70 @@
+//! Where records come from: capture files and devices.
+//!
+//! A source fills [`Batch`]es: one buffer and a table of the records in it. Batches are
+//! recycled, so that reading costs no allocation per record, and a record's bytes are copied
+//! once at most, from the system into the batch.
+
+use std::sync::Arc;
+
+use crate::time::{Precision, Timestamp};
+use crate::wire::ByteOrder;
+use crate::wire::link::LinkType;
+
+/// Largest record that is believed, in bytes: libpcap's MAXIMUM_SNAPLEN.
+pub const MAX_RECORD_LEN: u32 = 256 * 1024;
+
+/// What a record's interface says about all of its records. A pcap file has one; a pcapng file
+/// one for each interface description block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interface {
+    /// What the first byte of a record is.
+    pub link: LinkType,
+    /// Byte order of the machine that wrote the file or section.
+    pub order: ByteOrder,
+    /// How fine the time stamps are.
+    pub precision: Precision,
+    /// Bytes of frame check sequence at the end of each record.
+    pub fcs_len: u8,
+    /// The interface's name where the file gives it (pcapng `if_name`): untrusted bytes.
+    pub name: Option<Box<[u8]>>,
+}
+
+/// One record of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// When it was captured.
+    pub ts: Timestamp,
+    /// Offset of its first byte in the batch's buffer.
+    pub start: u32,
+    /// Bytes that are there.
+    pub caplen: u32,
+    /// Bytes that the packet had.
+    pub len: u32,
+    /// Index into [`Batch::interfaces`].
+    pub interface: u32,
+    /// Offset of the record's header from the start of the file (decompressed).
+    pub offset: u64,
+}
+
+/// Some consecutive records of one source.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Interfaces known so far; shared between batches until a new one comes.
+    pub interfaces: Arc<[Interface]>,
+    /// Number of the first record, counted from 1 over the whole source.
+    pub first_frame: u64,
+    /// The records, in file order.
+    pub records: Vec<Record>,
+    /// The bytes that the records point into.
+    pub bytes: Vec<u8>,
+}
+
+impl Batch {
+    /// The bytes of a record of this batch; empty if it is not one.
+    #[inline]
+    pub fn data(&self, record: &Record) -> &[u8] {
+        let start = record.start as usize;
+        let end = start.saturating_add(record.caplen as usize);
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+}

@@ -1,0 +1,16 @@
+//! pfscope: all that a pf firewall says about itself.
+//!
+//! The path of the data, each step a module:
+//!
+//! ```text
+//! capture (files, devices) -> Batch -> decode: wire::link, wire::pflog, packet -> Event
+//!   -> filter -> sink (text, json) | summary -> engine: order kept, one writer
+//! ```
+//!
+//! A frame always becomes an [`event::Event`]; nothing is dropped silently.
+
+pub mod capture;
+pub mod error;
+pub mod text;
+pub mod time;
+pub mod wire;

@@ -1,0 +1,3 @@
+//! The `pfscope` program.
+
+fn main() {}
