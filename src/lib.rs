@@ -10,7 +10,11 @@
 //! A frame always becomes an [`event::Event`]; nothing is dropped silently.
 
 pub mod capture;
+pub mod decode;
 pub mod error;
+pub mod event;
+pub mod packet;
+pub mod pf;
 pub mod text;
 pub mod time;
 pub mod wire;

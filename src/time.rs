@@ -1,10 +1,53 @@
 //! Time stamps: nanoseconds since 1970, and how they are written.
 
+use jiff::tz::TimeZone;
+
+use crate::text::{push_dec, push_dec_padded};
+
 /// A capture time: nanoseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Timestamp(pub i64);
 
-/// Digits after the second that the source's clock gives.
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
+
+impl Timestamp {
+    /// Whole seconds, rounded down, and the nanoseconds behind them.
+    #[inline]
+    pub const fn split(self) -> (i64, u64) {
+        let nanos = self.0.rem_euclid(NANOS_PER_SECOND).cast_unsigned();
+        (self.0.div_euclid(NANOS_PER_SECOND), nanos)
+    }
+
+    /// Reads RFC 3339 (`2026-11-21T12:00:00Z`), a local `2026-11-21 12:00[:00]`, a date, a time
+    /// of today, or seconds since 1970 with an optional fraction.
+    ///
+    /// # Errors
+    /// A sentence for the user when it is none of these.
+    pub fn parse(text: &str, zone: &TimeZone) -> Result<Self, String> {
+        let stamp = if let Ok(stamp) = text.parse::<jiff::Timestamp>() {
+            Some(stamp)
+        } else if let Ok(civil) = text.parse::<jiff::civil::DateTime>() {
+            civil.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp())
+        } else if let Ok(seconds) = text.parse::<f64>() {
+            jiff::SignedDuration::try_from_secs_f64(seconds)
+                .ok()
+                .and_then(|since| jiff::Timestamp::from_duration(since).ok())
+        } else if let Ok(time) = text.parse::<jiff::civil::Time>() {
+            let today = jiff::Timestamp::now().to_zoned(zone.clone()).date();
+            today.to_datetime(time).to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp())
+        } else {
+            None
+        };
+        stamp
+            .and_then(|stamp| i64::try_from(stamp.as_nanosecond()).ok())
+            .map(Self)
+            .ok_or_else(|| {
+                format!("'{text}' is not a time: write 2026-11-21T12:00:00Z, '2026-11-21 12:00', 12:00 or seconds since 1970")
+            })
+    }
+}
+
+/// Digits after the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Precision {
     /// Six digits.
@@ -12,4 +55,228 @@ pub enum Precision {
     Micros,
     /// Nine digits.
     Nanos,
+}
+
+impl Precision {
+    /// Appends `.` and the digits.
+    #[inline]
+    pub fn push(self, out: &mut Vec<u8>, nanos: u64) {
+        out.push(b'.');
+        match self {
+            Self::Micros => push_dec_padded(out, nanos / 1000, 6),
+            Self::Nanos => push_dec_padded(out, nanos, 9),
+        }
+    }
+}
+
+/// How a line shows its time: tcpdump's `-t` options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TimeStyle {
+    /// Time of day.
+    #[default]
+    TimeOfDay,
+    /// `-t`: nothing.
+    None,
+    /// `-tt`: seconds since 1970.
+    Epoch,
+    /// `-ttt`: since the line before.
+    Delta,
+    /// `-tttt`: date and time of day.
+    Date,
+    /// `-ttttt`: since the first line.
+    SinceFirst,
+}
+
+impl TimeStyle {
+    /// The style of so many `t`s, as tcpdump counts them.
+    pub const fn from_count(count: u8) -> Option<Self> {
+        Some(match count {
+            0 => Self::TimeOfDay,
+            1 => Self::None,
+            2 => Self::Epoch,
+            3 => Self::Delta,
+            4 => Self::Date,
+            5 => Self::SinceFirst,
+            _ => return None,
+        })
+    }
+
+    /// True if the time shown depends on earlier lines.
+    pub const fn is_relative(self) -> bool {
+        matches!(self, Self::Delta | Self::SinceFirst)
+    }
+}
+
+/// Appends a difference of two times as tcpdump does, ` HH:MM:SS.ffffff` or with `-` in front;
+/// where tcpdump starts again at zero after a day, the hours go on counting.
+pub fn push_delta(out: &mut Vec<u8>, from: Timestamp, to: Timestamp, precision: Precision) {
+    let (delta, sign) = match to.0.saturating_sub(from.0) {
+        delta if delta < 0 => (delta.saturating_neg(), b'-'),
+        delta => (delta, b' '),
+    };
+    let (seconds, nanos) = Timestamp(delta).split();
+    let seconds = seconds.cast_unsigned();
+    out.push(sign);
+    for (unit, end) in [(seconds / 3600, b':'), (seconds / 60 % 60, b':')] {
+        push_dec_padded(out, unit, 2);
+        out.push(end);
+    }
+    push_dec_padded(out, seconds % 60, 2);
+    precision.push(out, nanos);
+}
+
+/// Writes times of one zone, keeping the text of the second it wrote last.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    zone: TimeZone,
+    second: i64,
+    /// `2026-11-21 12:34:56`
+    text: Vec<u8>,
+}
+
+impl Clock {
+    /// A clock of this zone.
+    pub fn new(zone: TimeZone) -> Self {
+        Self { zone, second: i64::MIN, text: Vec::with_capacity(32) }
+    }
+
+    /// Date and time up to the second, as `2026-11-21 12:34:56`.
+    fn seconds(&mut self, second: i64) -> &[u8] {
+        if self.second != second {
+            self.second = second;
+            self.text.clear();
+            match jiff::Timestamp::from_second(second) {
+                Ok(stamp) => {
+                    let civil = self.zone.to_datetime(stamp);
+                    let year = u64::from(civil.year().unsigned_abs());
+                    let two = |n: i8| u64::from(n.unsigned_abs());
+                    push_dec_padded(&mut self.text, year, 4);
+                    for (end, n) in [
+                        (b'-', civil.month()),
+                        (b'-', civil.day()),
+                        (b' ', civil.hour()),
+                        (b':', civil.minute()),
+                        (b':', civil.second()),
+                    ] {
+                        self.text.push(end);
+                        push_dec_padded(&mut self.text, two(n), 2);
+                    }
+                }
+                Err(_) => self.text.extend_from_slice(b"0000-00-00 00:00:00"),
+            }
+        }
+        &self.text
+    }
+
+    /// Appends RFC 3339 with a `Z`; right for a clock of UTC.
+    #[inline]
+    pub fn push_rfc3339(&mut self, out: &mut Vec<u8>, ts: Timestamp, precision: Precision) {
+        let (second, nanos) = ts.split();
+        let text = self.seconds(second);
+        if let Some((date, time)) = text.split_at_checked(10) {
+            out.extend_from_slice(date);
+            out.push(b'T');
+            out.extend_from_slice(time.get(1..).unwrap_or_default());
+        }
+        precision.push(out, nanos);
+        out.push(b'Z');
+    }
+
+    /// Appends the time in one of the styles that need no other line, and a blank behind it.
+    #[inline]
+    pub fn push(&mut self, out: &mut Vec<u8>, ts: Timestamp, style: TimeStyle, p: Precision) {
+        let (second, nanos) = ts.split();
+        match style {
+            TimeStyle::None | TimeStyle::Delta | TimeStyle::SinceFirst => return,
+            TimeStyle::Epoch => push_dec(out, second),
+            TimeStyle::Date => out.extend_from_slice(self.seconds(second)),
+            TimeStyle::TimeOfDay => {
+                out.extend_from_slice(self.seconds(second).get(11..).unwrap_or_default());
+            }
+        }
+        p.push(out, nanos);
+        out.push(b' ');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utc(ts: i64, style: TimeStyle) -> String {
+        let mut out = Vec::new();
+        Clock::new(TimeZone::UTC).push(&mut out, Timestamp(ts), style, Precision::Micros);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn styles_are_tcpdumps() {
+        let ts = 1_417_620_677_263_703_999;
+        assert_eq!(utc(ts, TimeStyle::TimeOfDay), "15:31:17.263703 ");
+        assert_eq!(utc(ts, TimeStyle::None), "");
+        assert_eq!(utc(ts, TimeStyle::Epoch), "1417620677.263703 ");
+        assert_eq!(utc(ts, TimeStyle::Date), "2014-12-03 15:31:17.263703 ");
+    }
+
+    #[test]
+    fn times_before_1970_and_after_2038_are_right() {
+        assert_eq!(utc(-1, TimeStyle::Date), "1969-12-31 23:59:59.999999 ");
+        assert_eq!(utc(4_294_967_295_000_000_000, TimeStyle::Date), "2106-02-07 06:28:15.000000 ");
+        assert_eq!(utc(i64::MAX, TimeStyle::Date), "2262-04-11 23:47:16.854775 ");
+    }
+
+    #[test]
+    fn a_clock_of_a_zone_knows_its_summer_time() {
+        let mut clock = Clock::new(TimeZone::get("Europe/Berlin").unwrap());
+        let mut out = Vec::new();
+        for second in [1_774_745_999_i64, 1_774_746_000] {
+            clock.push(
+                &mut out,
+                Timestamp(second * NANOS_PER_SECOND),
+                TimeStyle::TimeOfDay,
+                Precision::Micros,
+            );
+        }
+        assert_eq!(String::from_utf8(out).unwrap(), "01:59:59.000000 03:00:00.000000 ");
+    }
+
+    #[test]
+    fn deltas_have_a_sign_and_go_beyond_a_day() {
+        let delta = |a, b| {
+            let mut out = Vec::new();
+            push_delta(&mut out, Timestamp(a), Timestamp(b), Precision::Micros);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(delta(0, 0), " 00:00:00.000000");
+        assert_eq!(delta(5_000, 1_000), "-00:00:00.000004");
+        assert_eq!(delta(0, 90_061 * NANOS_PER_SECOND), " 25:01:01.000000");
+        assert_eq!(delta(i64::MIN, i64::MAX), " 2562047:47:16.854775");
+    }
+
+    #[test]
+    fn rfc_3339_keeps_the_source_s_precision() {
+        let mut out = Vec::new();
+        let mut clock = Clock::new(TimeZone::UTC);
+        clock.push_rfc3339(&mut out, Timestamp(1), Precision::Nanos);
+        assert_eq!(out, b"1970-01-01T00:00:00.000000001Z");
+    }
+
+    #[test]
+    fn times_are_read_in_every_form_a_user_writes() {
+        for text in [
+            "2026-11-21T12:00:00Z",
+            "2026-11-21 12:00",
+            "2026-11-21T12:00:00",
+            "1795262400",
+            "1795262400.0",
+        ] {
+            assert_eq!(
+                Timestamp::parse(text, &TimeZone::UTC),
+                Ok(Timestamp(1_795_262_400 * NANOS_PER_SECOND)),
+                "{text}"
+            );
+        }
+        assert!(Timestamp::parse("yesterday", &TimeZone::UTC).is_err());
+        assert!(Timestamp::parse("12:00", &TimeZone::UTC).is_ok());
+    }
 }

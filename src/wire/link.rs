@@ -1,5 +1,14 @@
 //! Link types as capture files number them (the LINKTYPE_ registry; for these the same numbers
-//! as DLT_ unless said).
+//! as DLT_ unless said), and the headers that stand before IP.
+//!
+//! Not here: pflog's header, which is an event of its own ([`super::pflog`]).
+
+use nom::IResult;
+use nom::bytes::complete::take;
+use nom::number::complete::{be_u8, be_u16, be_u32};
+
+use super::ByteOrder;
+use crate::error::{DecodeError, Fault, Layer};
 
 /// A link type: what the first byte of a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,4 +59,193 @@ impl LinkType {
             _ => return None,
         })
     }
+}
+
+/// What a link header says of the bytes behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// IPv4 or IPv6: the version nibble tells.
+    Ip,
+    /// Something else: its ethertype.
+    Other(u16),
+    /// An IEEE 802.3 frame: a length instead of an ethertype, LLC behind it.
+    Llc,
+}
+
+/// The header in front of the network layer, as far as a printer shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkHeader<'a> {
+    /// None: raw IP, or pflog, which has an event of its own.
+    None,
+    /// BSD loopback, either kind: the address family.
+    Null {
+        /// `AF_` number of the writer.
+        af: u32,
+    },
+    /// Ethernet with any VLAN tags.
+    Ethernet {
+        /// Destination address.
+        dst: [u8; 6],
+        /// Source address.
+        src: [u8; 6],
+        /// The first ethertype: a VLAN tag's if there are tags.
+        ethertype: u16,
+        /// The VLAN tags with the ethertype that follows each: 4 bytes each.
+        tags: &'a [u8],
+    },
+    /// Linux cooked capture: 16 bytes.
+    Sll {
+        /// Packet type: 0 to us, 1 broadcast, 2 multicast, 3 to others, 4 from us.
+        kind: u16,
+        /// `ARPHRD_` type of the device.
+        hardware: u16,
+        /// Link-layer address, as long as the header says (at most 8).
+        addr: &'a [u8],
+        /// Protocol.
+        ethertype: u16,
+    },
+    /// Linux cooked capture version 2: 20 bytes.
+    Sll2 {
+        /// Packet type, as above.
+        kind: u8,
+        /// Interface index.
+        ifindex: u32,
+        /// `ARPHRD_` type of the device.
+        hardware: u16,
+        /// Link-layer address, as long as the header says (at most 8).
+        addr: &'a [u8],
+        /// Protocol.
+        ethertype: u16,
+    },
+    /// enc(4), `struct enchdr` of net/if_enc.h: 12 bytes.
+    Enc {
+        /// `AF_` number of the writer.
+        af: u32,
+        /// SPI of the SA.
+        spi: u32,
+        /// `M_CONF` 0x0400, `M_AUTH` 0x0800 and others.
+        flags: u32,
+    },
+}
+
+/// A parsed link layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link<'a> {
+    /// The header.
+    pub header: LinkHeader<'a>,
+    /// What follows it.
+    pub network: Network,
+    /// The bytes behind the header.
+    pub payload: &'a [u8],
+}
+
+/// Ethertypes of VLAN tags: 802.1Q, 802.1ad, and the one in use before 802.1ad.
+const TAGS: [u16; 3] = [0x8100, 0x88a8, 0x9100];
+/// More tags than this are not followed.
+const MAX_TAGS: usize = 4;
+
+/// Parses the link header of every link type but pflog's. `order` is that of the capture file.
+///
+/// # Errors
+/// `UnknownLinkType`, or `Truncated` when the frame ends inside the header.
+pub fn parse(link: LinkType, frame: &[u8], order: ByteOrder) -> Result<Link<'_>, DecodeError> {
+    let err = |fault| DecodeError { layer: Layer::Link, offset: 0, fault };
+    let (needed, parsed) = match link {
+        LinkType::RAW_12 | LinkType::RAW_14 | LinkType::RAW | LinkType::IPV4 | LinkType::IPV6 => {
+            (0, Ok((frame, (LinkHeader::None, Network::Ip))))
+        }
+        LinkType::NULL => (4, null(frame, order)),
+        LinkType::LOOP => (4, null(frame, ByteOrder::Big)),
+        LinkType::ENC => (12, enc(frame, order)),
+        LinkType::ETHERNET => (14, ethernet(frame)),
+        LinkType::LINUX_SLL => (16, sll(frame)),
+        LinkType::LINUX_SLL2 => (20, sll2(frame)),
+        LinkType(n) => return Err(err(Fault::UnknownLinkType(n))),
+    };
+    match parsed {
+        Ok((payload, (header, network))) => Ok(Link { header, network, payload }),
+        Err(_) => Err(err(Fault::Truncated { needed })),
+    }
+}
+
+type Parsed<'a> = IResult<&'a [u8], (LinkHeader<'a>, Network)>;
+
+/// A family that is not one of IP's says so by its number, as an ethertype would.
+fn network_of_af(af: u32) -> Network {
+    match crate::pf::Family::from_af(af) {
+        Some(_) => Network::Ip,
+        None => Network::Other(u16::try_from(af).unwrap_or(u16::MAX)),
+    }
+}
+
+/// The family in the writer's order. A file's header may have been rewritten in another order
+/// than its records', so the order in which the number is a small one wins, as in libpcap.
+fn null(i: &[u8], order: ByteOrder) -> Parsed<'_> {
+    let (i, af) = host_u32(i, order)?;
+    let af = if af > 0xffff { af.swap_bytes() } else { af };
+    Ok((i, (LinkHeader::Null { af }, network_of_af(af))))
+}
+
+fn host_u32(i: &[u8], order: ByteOrder) -> IResult<&[u8], u32> {
+    let (i, n) = be_u32(i)?;
+    Ok((i, order.u32(n.to_be_bytes())))
+}
+
+fn enc(i: &[u8], order: ByteOrder) -> Parsed<'_> {
+    let (i, af) = host_u32(i, order)?;
+    let (i, spi) = be_u32(i)?;
+    let (i, flags) = host_u32(i, order)?;
+    let (af, flags) = if af > 0xffff { (af.swap_bytes(), flags.swap_bytes()) } else { (af, flags) };
+    Ok((i, (LinkHeader::Enc { af, spi, flags }, network_of_af(af))))
+}
+
+fn network_of_ethertype(ethertype: u16) -> Network {
+    match ethertype {
+        0x0800 | 0x86dd => Network::Ip,
+        ..=1500 => Network::Llc,
+        _ => Network::Other(ethertype),
+    }
+}
+
+fn ethernet(i: &[u8]) -> Parsed<'_> {
+    let address = |i| -> IResult<&[u8], [u8; 6]> {
+        let (i, bytes) = take(6usize)(i)?;
+        Ok((i, bytes.try_into().unwrap_or_default()))
+    };
+    let (i, dst) = address(i)?;
+    let (i, src) = address(i)?;
+    let (behind, ethertype) = be_u16(i)?;
+    let (mut i, mut last, mut count) = (behind, ethertype, 0usize);
+    while TAGS.contains(&last) && count < MAX_TAGS {
+        let (rest, _tci) = be_u16(i)?;
+        (i, last) = be_u16(rest)?;
+        count = count.saturating_add(1);
+    }
+    let tags = behind.get(..count.saturating_mul(4)).unwrap_or_default();
+    let header = LinkHeader::Ethernet { dst, src, ethertype, tags };
+    Ok((i, (header, network_of_ethertype(last))))
+}
+
+fn sll(i: &[u8]) -> Parsed<'_> {
+    let (i, kind) = be_u16(i)?;
+    let (i, hardware) = be_u16(i)?;
+    let (i, len) = be_u16(i)?;
+    let (i, addr) = take(8usize)(i)?;
+    let (i, ethertype) = be_u16(i)?;
+    let addr = addr.get(..usize::from(len)).unwrap_or(addr);
+    let header = LinkHeader::Sll { kind, hardware, addr, ethertype };
+    Ok((i, (header, network_of_ethertype(ethertype))))
+}
+
+fn sll2(i: &[u8]) -> Parsed<'_> {
+    let (i, ethertype) = be_u16(i)?;
+    let (i, _reserved) = be_u16(i)?;
+    let (i, ifindex) = be_u32(i)?;
+    let (i, hardware) = be_u16(i)?;
+    let (i, kind) = be_u8(i)?;
+    let (i, len) = be_u8(i)?;
+    let (i, addr) = take(8usize)(i)?;
+    let addr = addr.get(..usize::from(len)).unwrap_or(addr);
+    let header = LinkHeader::Sll2 { kind, ifindex, hardware, addr, ethertype };
+    Ok((i, (header, network_of_ethertype(ethertype))))
 }

@@ -5,7 +5,10 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::arithmetic_side_effects)]
 
+pub mod ipsec;
 pub mod link;
+pub mod pflog;
+pub mod writer;
 
 /// Order of the bytes of a number in memory or in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,0 +1,73 @@
+//! A frame and what was found in it. Everything borrows from the batch that holds the bytes.
+
+use crate::error::DecodeError;
+use crate::packet::Packet;
+use crate::time::{Precision, Timestamp};
+use crate::wire::link::{LinkHeader, LinkType, Network};
+use crate::wire::pflog::Pflog;
+
+/// A record of a source: bytes and when they came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// Counts the records of its source from 1.
+    pub number: u64,
+    /// When it was captured.
+    pub ts: Timestamp,
+    /// How fine `ts` is.
+    pub precision: Precision,
+    /// What the first byte is.
+    pub link: LinkType,
+    /// The bytes that were captured.
+    pub data: &'a [u8],
+    /// Bytes that the frame had.
+    pub len: usize,
+}
+
+impl Frame<'_> {
+    /// True if less was captured than the frame had.
+    #[inline]
+    pub const fn is_truncated(&self) -> bool {
+        self.data.len() < self.len
+    }
+}
+
+/// What a frame turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A packet that pf logged.
+    Pflog,
+    /// A packet on a wire.
+    Packet,
+    /// A frame whose outermost header could not be read: `error` says why.
+    Undecoded,
+}
+
+impl Kind {
+    /// JSON's `type`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pflog => "pflog",
+            Self::Packet => "packet",
+            Self::Undecoded => "undecoded",
+        }
+    }
+}
+
+/// A decoded frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event<'a> {
+    /// Where it came from.
+    pub frame: Frame<'a>,
+    /// What it is.
+    pub kind: Kind,
+    /// Link header, of frames from a wire.
+    pub link: LinkHeader<'a>,
+    /// What stands behind the link header.
+    pub network: Network,
+    /// pf's header; for an undecoded frame as much of it as is there.
+    pub pflog: Option<Pflog<'a>>,
+    /// The packet.
+    pub packet: Option<Packet<'a>>,
+    /// Why there is no packet, or (undecoded) nothing at all.
+    pub error: Option<DecodeError>,
+}

@@ -1,0 +1,592 @@
+//! The packet that pf logged, or one seen on a wire: IP and what follows it, as far as the
+//! bytes go.
+//!
+//! pflogd cuts packets at 116 or 160 bytes, pf's header included, so a cut packet is the normal
+//! case: what is there is decoded, the rest is `None`. IP and the transport headers are taken
+//! apart by etherparse's slices, header by header, so that a short one costs only itself; a
+//! header that is cut is read here as far as it goes.
+//!
+//! Not here: application protocols, reassembly, checksums.
+#![forbid(unsafe_code)]
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice, TcpSlice, UdpSlice};
+
+use crate::error::{DecodeError, Fault, Layer};
+use crate::pf::Family;
+use crate::wire::ipsec::{
+    Encapsulated, Ike, Sa, parse_ah, parse_encapsulated, parse_esp, parse_ike,
+};
+
+/// IP protocol numbers that are taken apart or printed by name (RFC 790 and its successors).
+pub mod proto {
+    #![expect(missing_docs, reason = "the names are the registry's")]
+    pub const HOPOPTS: u8 = 0;
+    pub const ICMP: u8 = 1;
+    pub const IGMP: u8 = 2;
+    pub const IPIP: u8 = 4;
+    pub const TCP: u8 = 6;
+    pub const UDP: u8 = 17;
+    pub const IPV6: u8 = 41;
+    pub const ROUTING: u8 = 43;
+    pub const FRAGMENT: u8 = 44;
+    pub const GRE: u8 = 47;
+    pub const ESP: u8 = 50;
+    pub const AH: u8 = 51;
+    pub const ICMP6: u8 = 58;
+    pub const NONE: u8 = 59;
+    pub const DSTOPTS: u8 = 60;
+    pub const CARP: u8 = 112;
+    pub const SCTP: u8 = 132;
+    pub const PFSYNC: u8 = 240;
+
+    /// The protocol's name as pfctl and /etc/protocols write it, for those that pf meets.
+    pub const fn name(proto: u8) -> Option<&'static str> {
+        Some(match proto {
+            HOPOPTS => "hopopt",
+            ICMP => "icmp",
+            IGMP => "igmp",
+            IPIP => "ipencap",
+            TCP => "tcp",
+            UDP => "udp",
+            IPV6 => "ipv6",
+            ROUTING => "ipv6-route",
+            FRAGMENT => "ipv6-frag",
+            46 => "rsvp",
+            GRE => "gre",
+            ESP => "esp",
+            AH => "ah",
+            ICMP6 => "ipv6-icmp",
+            NONE => "ipv6-nonxt",
+            DSTOPTS => "ipv6-opts",
+            88 => "eigrp",
+            89 => "ospf",
+            97 => "etherip",
+            103 => "pim",
+            108 => "ipcomp",
+            CARP => "carp",
+            115 => "l2tp",
+            SCTP => "sctp",
+            136 => "udplite",
+            137 => "mpls",
+            PFSYNC => "pfsync",
+            _ => return None,
+        })
+    }
+}
+
+/// A decoded packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// The captured bytes from the IP header's first on.
+    pub bytes: &'a [u8],
+    /// How many bytes from there on the frame had.
+    pub len: usize,
+    /// The IP header.
+    pub ip: Ip<'a>,
+    /// Authentication header, if there is one.
+    pub ah: Option<Sa>,
+    /// The captured bytes behind IP, its extension headers and AH; never more than the IP
+    /// header's length field admits.
+    pub payload: &'a [u8],
+    /// How many bytes the payload had, by the IP header's length field.
+    pub payload_len: usize,
+    /// The header after IP.
+    pub transport: Transport<'a>,
+}
+
+/// An IP header, either version. Fields beyond the captured bytes are `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ip<'a> {
+    /// By the version nibble, not by what the link layer said.
+    pub family: Family,
+    /// The header's bytes: IPv4 with its options, IPv6's 40.
+    pub header: &'a [u8],
+    /// IPv6's extension headers.
+    pub extensions: &'a [u8],
+    /// Source address.
+    pub src: Option<IpAddr>,
+    /// Destination address.
+    pub dst: Option<IpAddr>,
+    /// TTL or hop limit.
+    pub ttl: Option<u8>,
+    /// Length of the IP packet in bytes, by its own length field, header included.
+    pub len: Option<usize>,
+    /// The protocol behind extension headers and AH.
+    pub proto: Option<u8>,
+    /// Fragmentation: always there for IPv4, for IPv6 with a fragment header.
+    pub frag: Option<Frag>,
+}
+
+/// How a packet is part of a larger one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frag {
+    /// Which packet it is part of.
+    pub id: u32,
+    /// Where it belongs, in bytes.
+    pub offset: u32,
+    /// Not the last one.
+    pub more: bool,
+    /// Must not be fragmented (IPv4).
+    pub dont: bool,
+}
+
+impl Frag {
+    /// True if the packet is a part of a larger one.
+    pub const fn is_fragment(&self) -> bool {
+        self.more || self.offset > 0
+    }
+}
+
+/// The header after IP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport<'a> {
+    /// None that is read: a later fragment, an unknown protocol, or not a byte of it is there.
+    None,
+    /// TCP.
+    Tcp(Tcp<'a>),
+    /// UDP.
+    Udp(Udp<'a>),
+    /// SCTP (RFC 9260), common header.
+    Sctp(Ports),
+    /// ICMP.
+    Icmp(Icmp),
+    /// ICMPv6.
+    Icmp6(Icmp),
+    /// ESP.
+    Esp(Sa),
+}
+
+/// Source and destination port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ports {
+    /// Source port.
+    pub src: u16,
+    /// Destination port.
+    pub dst: u16,
+}
+
+/// A TCP header (RFC 9293).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tcp<'a> {
+    /// Ports.
+    pub ports: Ports,
+    /// Sequence number.
+    pub seq: Option<u32>,
+    /// Acknowledgment number, whatever the ACK flag says.
+    pub ack: Option<u32>,
+    /// Header length in bytes and flags, as [`TcpFlags`].
+    pub offset_flags: Option<(usize, TcpFlags)>,
+    /// Window, unscaled.
+    pub win: Option<u16>,
+    /// Checksum.
+    pub cksum: Option<u16>,
+    /// Urgent pointer.
+    pub urg: Option<u16>,
+    /// The options that are there.
+    pub options: &'a [u8],
+}
+
+/// TCP's nine flag bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TcpFlags(pub u16);
+
+impl TcpFlags {
+    /// FIN
+    pub const FIN: u16 = 0x01;
+    /// SYN
+    pub const SYN: u16 = 0x02;
+    /// RST
+    pub const RST: u16 = 0x04;
+    /// ACK
+    pub const ACK: u16 = 0x10;
+    /// URG
+    pub const URG: u16 = 0x20;
+
+    /// True if one of these bits is set.
+    pub const fn has(self, bits: u16) -> bool {
+        self.0 & bits != 0
+    }
+
+    /// Appends tcpdump's letters (`S.`, `F.`, `P.`, …), or `none`.
+    pub fn push(self, out: &mut Vec<u8>) {
+        const LETTERS: &[u8; 9] = b"FSRP.UEWe";
+        if self.0 & 0x1ff == 0 {
+            out.extend_from_slice(b"none");
+        }
+        for (bit, &letter) in LETTERS.iter().enumerate() {
+            if self.has(1 << bit) {
+                out.push(letter);
+            }
+        }
+    }
+}
+
+/// A UDP header, and what its ports say it carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Udp<'a> {
+    /// Ports.
+    pub ports: Ports,
+    /// Length field: header and payload.
+    pub len: Option<u16>,
+    /// Checksum; 0 for none.
+    pub cksum: Option<u16>,
+    /// The captured payload.
+    pub payload: &'a [u8],
+    /// IKE or encapsulated ESP.
+    pub carries: Carries,
+}
+
+/// What a UDP datagram carries, of the things read here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carries {
+    /// Nothing read here.
+    Other,
+    /// Port 500: IKE.
+    Ike(Ike),
+    /// Port 4500: ESP, IKE or a keep-alive.
+    Encapsulated(Encapsulated),
+}
+
+/// An ICMP or ICMPv6 header's first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Icmp {
+    /// Type.
+    pub kind: u8,
+    /// Code.
+    pub code: Option<u8>,
+}
+
+const ISAKMP: u16 = 500;
+const IPSEC_NAT_T: u16 = 4500;
+
+impl<'a> Packet<'a> {
+    /// Decodes a packet of which `bytes` were captured and which had `len` bytes.
+    ///
+    /// # Errors
+    /// When not even the version is known: no byte, or neither 4 nor 6, or an IPv4 header
+    /// length below 20. Offsets count from the first byte of `bytes`.
+    pub fn parse(bytes: &'a [u8], len: usize) -> Result<Self, DecodeError> {
+        let err = |fault| DecodeError { layer: Layer::Ip, offset: 0, fault };
+        match bytes.first().map(|first| (first >> 4, first & 0xf)) {
+            Some((4, ihl)) if ihl < 5 => Err(err(Fault::BadLength(usize::from(ihl) * 4))),
+            Some((4, _)) => Ok(Self::parse_v4(bytes, len)),
+            Some((6, _)) => Ok(Self::parse_v6(bytes, len)),
+            Some((version, _)) => Err(err(Fault::BadVersion(version))),
+            None => Err(err(Fault::Truncated { needed: 20 })),
+        }
+    }
+
+    fn parse_v4(bytes: &'a [u8], len: usize) -> Self {
+        let Ok(h) = Ipv4HeaderSlice::from_slice(bytes) else {
+            return Self::cut(bytes, len, cut_v4(bytes));
+        };
+        let total = usize::from(h.total_len());
+        let header_len = h.slice().len();
+        let frag = Frag {
+            id: u32::from(h.identification()),
+            offset: u32::from(h.fragments_offset().value()) * 8,
+            more: h.more_fragments(),
+            dont: h.dont_fragment(),
+        };
+        let ip = Ip {
+            family: Family::Inet,
+            header: bytes.get(..header_len).unwrap_or(bytes),
+            extensions: &[],
+            src: Some(IpAddr::V4(h.source_addr())),
+            dst: Some(IpAddr::V4(h.destination_addr())),
+            ttl: Some(h.ttl()),
+            len: Some(total),
+            proto: Some(h.protocol().0),
+            frag: Some(frag),
+        };
+        let length = if total < header_len { len } else { total };
+        let rest = bytes.get(header_len..bytes.len().min(length)).unwrap_or_default();
+        Self::behind_ip(bytes, len, ip, rest, length.saturating_sub(header_len))
+    }
+
+    fn parse_v6(bytes: &'a [u8], len: usize) -> Self {
+        let Ok(h) = Ipv6HeaderSlice::from_slice(bytes) else {
+            return Self::cut(bytes, len, cut_v6(bytes));
+        };
+        // A jumbogram or an offloaded segment has 0 here.
+        let payload_len = match usize::from(h.payload_length()) {
+            0 => len.saturating_sub(h.slice().len()),
+            n => n,
+        };
+        let mut ip = Ip {
+            family: Family::Inet6,
+            header: h.slice(),
+            extensions: &[],
+            src: Some(IpAddr::V6(h.source_addr())),
+            dst: Some(IpAddr::V6(h.destination_addr())),
+            ttl: Some(h.hop_limit()),
+            len: Some(h.slice().len() + usize::from(h.payload_length())),
+            proto: Some(h.next_header().0),
+            frag: None,
+        };
+        let end = h.slice().len() + payload_len;
+        let rest = bytes.get(h.slice().len()..bytes.len().min(end)).unwrap_or_default();
+        let extensions = extensions(rest, h.next_header().0);
+        ip.extensions = rest.get(..extensions.len).unwrap_or(rest);
+        ip.proto = extensions.proto;
+        ip.frag = extensions.frag;
+        let rest = rest.get(extensions.len..).unwrap_or_default();
+        Self::behind_ip(bytes, len, ip, rest, payload_len.saturating_sub(extensions.len))
+    }
+
+    /// Steps over AH and reads the transport header.
+    fn behind_ip(
+        bytes: &'a [u8],
+        len: usize,
+        mut ip: Ip<'a>,
+        rest: &'a [u8],
+        rest_len: usize,
+    ) -> Self {
+        let (mut payload, mut payload_len, mut ah) = (rest, rest_len, None);
+        let later = ip.frag.is_some_and(|frag| frag.offset > 0);
+        if ip.proto == Some(proto::AH)
+            && !later
+            && let Some((next, ah_len, sa)) = parse_ah(payload)
+        {
+            ah = Some(sa);
+            if let Some(behind) = payload.get(ah_len..) {
+                ip.proto = Some(next);
+                (payload, payload_len) = (behind, payload_len.saturating_sub(ah_len));
+            }
+        }
+        let transport = match ip.proto {
+            Some(proto) if !later => Transport::parse(proto, payload),
+            _ => Transport::None,
+        };
+        Self { bytes, len, ip, ah, payload, payload_len, transport }
+    }
+
+    /// A packet of which less than the IP header is there.
+    const fn cut(bytes: &'a [u8], len: usize, ip: Ip<'a>) -> Self {
+        Self { bytes, len, ip, ah: None, payload: &[], payload_len: 0, transport: Transport::None }
+    }
+
+    /// True if the capture holds less of the packet than its length field says.
+    pub fn is_truncated(&self) -> bool {
+        self.ip.len.is_none_or(|len| len.min(self.len) > self.bytes.len())
+    }
+
+    /// Source and destination port, of the protocols that have them.
+    #[inline]
+    pub const fn ports(&self) -> Option<Ports> {
+        match self.transport {
+            Transport::Tcp(Tcp { ports, .. })
+            | Transport::Udp(Udp { ports, .. })
+            | Transport::Sctp(ports) => Some(ports),
+            _ => None,
+        }
+    }
+
+    /// The ESP SPI, bare or in UDP.
+    pub const fn esp(&self) -> Option<Sa> {
+        match self.transport {
+            Transport::Esp(sa)
+            | Transport::Udp(Udp {
+                carries: Carries::Encapsulated(Encapsulated::Esp(sa)), ..
+            }) => Some(sa),
+            _ => None,
+        }
+    }
+
+    /// The IKE header, on port 500 or behind the marker on 4500.
+    pub const fn ike(&self) -> Option<Ike> {
+        match self.transport {
+            Transport::Udp(Udp { carries: Carries::Ike(ike), .. })
+            | Transport::Udp(Udp {
+                carries: Carries::Encapsulated(Encapsulated::Ike(Some(ike))),
+                ..
+            }) => Some(ike),
+            _ => None,
+        }
+    }
+
+    /// The packet that an ICMP or ICMPv6 error message quotes (RFC 792, RFC 4443).
+    pub fn quoted(&self) -> Option<Self> {
+        let is_error = match self.transport {
+            Transport::Icmp(Icmp { kind, .. }) => matches!(kind, 3 | 4 | 5 | 11 | 12),
+            Transport::Icmp6(Icmp { kind, .. }) => matches!(kind, 1..=4),
+            _ => false,
+        };
+        let bytes = self.payload.get(8..).filter(|_| is_error)?;
+        Self::parse(bytes, self.payload_len.saturating_sub(8)).ok()
+    }
+}
+
+fn cut_v4(bytes: &[u8]) -> Ip<'_> {
+    let byte = |at: usize| bytes.get(at).copied();
+    let word =
+        |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map(|&b| u16::from_be_bytes(b));
+    let address = |at: usize| {
+        let octets = bytes.get(at..).and_then(<[u8]>::first_chunk::<4>)?;
+        Some(IpAddr::V4(Ipv4Addr::from(*octets)))
+    };
+    let frag = |bits: u16| Frag {
+        id: word(4).map_or(0, u32::from),
+        offset: u32::from(bits & 0x1fff) * 8,
+        more: bits & 0x2000 != 0,
+        dont: bits & 0x4000 != 0,
+    };
+    Ip {
+        family: Family::Inet,
+        header: bytes,
+        extensions: &[],
+        src: address(12),
+        dst: address(16),
+        ttl: byte(8),
+        len: word(2).map(usize::from),
+        proto: byte(9),
+        frag: word(6).map(frag),
+    }
+}
+
+fn cut_v6(bytes: &[u8]) -> Ip<'_> {
+    let byte = |at: usize| bytes.get(at).copied();
+    let address = |at: usize| {
+        let octets = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>)?;
+        Some(IpAddr::V6(Ipv6Addr::from(*octets)))
+    };
+    let length = bytes.get(4..).and_then(<[u8]>::first_chunk);
+    Ip {
+        family: Family::Inet6,
+        header: bytes,
+        extensions: &[],
+        src: address(8),
+        dst: address(24),
+        ttl: byte(7),
+        len: length.map(|&b| 40 + usize::from(u16::from_be_bytes(b))),
+        proto: byte(6),
+        frag: None,
+    }
+}
+
+/// IPv6 extension headers that were stepped over.
+struct Extensions {
+    /// Their length in bytes.
+    len: usize,
+    /// What follows; `None` if the bytes end before that is known.
+    proto: Option<u8>,
+    frag: Option<Frag>,
+}
+
+/// Steps over hop-by-hop, routing, destination options and fragment headers (RFC 8200). AH is
+/// left to the caller, as for IPv4. A later fragment ends the walk: what follows its header is
+/// the middle of a packet.
+fn extensions(bytes: &[u8], first: u8) -> Extensions {
+    let mut walk = Extensions { len: 0, proto: Some(first), frag: None };
+    while let Some(kind) = walk.proto {
+        let rest = bytes.get(walk.len..).unwrap_or_default();
+        let (next, len) = match (kind, rest) {
+            (proto::HOPOPTS | proto::ROUTING | proto::DSTOPTS, &[next, words, ..]) => {
+                (next, (usize::from(words) + 1) * 8)
+            }
+            (proto::FRAGMENT, &[next, _, hi, lo, a, b, c, d, ..]) => {
+                let bits = u16::from_be_bytes([hi, lo]);
+                walk.frag = Some(Frag {
+                    id: u32::from_be_bytes([a, b, c, d]),
+                    offset: u32::from(bits & 0xfff8),
+                    more: bits & 1 != 0,
+                    dont: false,
+                });
+                (next, 8)
+            }
+            _ => break,
+        };
+        if len > rest.len() {
+            (walk.len, walk.proto) = (bytes.len(), Some(next));
+            break;
+        }
+        (walk.len, walk.proto) = (walk.len + len, Some(next));
+        if walk.frag.is_some_and(|frag| frag.offset > 0) {
+            break;
+        }
+    }
+    walk
+}
+
+impl<'a> Transport<'a> {
+    fn parse(number: u8, bytes: &'a [u8]) -> Self {
+        match number {
+            proto::TCP => tcp(bytes).map(Self::Tcp),
+            proto::UDP => udp(bytes).map(Self::Udp),
+            proto::SCTP => ports(bytes).map(Self::Sctp),
+            proto::ICMP => icmp(bytes).map(Self::Icmp),
+            proto::ICMP6 => icmp(bytes).map(Self::Icmp6),
+            proto::ESP => parse_esp(bytes).map(Self::Esp),
+            _ => None,
+        }
+        .unwrap_or(Self::None)
+    }
+}
+
+fn ports(bytes: &[u8]) -> Option<Ports> {
+    let &[a, b, c, d] = bytes.first_chunk::<4>()?;
+    Some(Ports { src: u16::from_be_bytes([a, b]), dst: u16::from_be_bytes([c, d]) })
+}
+
+fn icmp(bytes: &[u8]) -> Option<Icmp> {
+    bytes.first().map(|&kind| Icmp { kind, code: bytes.get(1).copied() })
+}
+
+fn tcp(bytes: &[u8]) -> Option<Tcp<'_>> {
+    if let Ok(slice) = TcpSlice::from_slice(bytes) {
+        let header_len = usize::from(slice.data_offset()) * 4;
+        let &[.., hi, lo] = bytes.first_chunk::<14>()?;
+        return Some(Tcp {
+            ports: Ports { src: slice.source_port(), dst: slice.destination_port() },
+            seq: Some(slice.sequence_number()),
+            ack: Some(slice.acknowledgment_number()),
+            offset_flags: Some((header_len, TcpFlags(u16::from_be_bytes([hi, lo]) & 0x1ff))),
+            win: Some(slice.window_size()),
+            cksum: Some(slice.checksum()),
+            urg: Some(slice.urgent_pointer()),
+            options: bytes.get(20..header_len).unwrap_or_default(),
+        });
+    }
+    let word =
+        |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map(|&b| u16::from_be_bytes(b));
+    let long =
+        |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map(|&b| u32::from_be_bytes(b));
+    let split = |bits: u16| (usize::from(bits >> 12) * 4, TcpFlags(bits & 0x1ff));
+    Some(Tcp {
+        ports: ports(bytes)?,
+        seq: long(4),
+        ack: long(8),
+        offset_flags: word(12).map(split),
+        win: word(14),
+        cksum: word(16),
+        urg: word(18),
+        options: bytes.get(20..).unwrap_or_default(),
+    })
+}
+
+fn udp(bytes: &[u8]) -> Option<Udp<'_>> {
+    let Ok(slice) = UdpSlice::from_slice_lax(bytes) else {
+        let len = bytes.get(4..).and_then(<[u8]>::first_chunk).map(|&b| u16::from_be_bytes(b));
+        let (ports, carries) = (ports(bytes)?, Carries::Other);
+        return Some(Udp { ports, len, cksum: None, payload: &[], carries });
+    };
+    let ports = Ports { src: slice.source_port(), dst: slice.destination_port() };
+    let payload = slice.payload();
+    let on = |port| ports.src == port || ports.dst == port;
+    let carries = if on(IPSEC_NAT_T) {
+        parse_encapsulated(payload).map(Carries::Encapsulated)
+    } else if on(ISAKMP) {
+        parse_ike(payload).map(Carries::Ike)
+    } else {
+        None
+    };
+    Some(Udp {
+        ports,
+        len: Some(slice.length()),
+        cksum: Some(slice.checksum()),
+        payload,
+        carries: carries.unwrap_or(Carries::Other),
+    })
+}

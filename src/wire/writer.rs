@@ -1,0 +1,186 @@
+//! Which machine wrote a file: byte order of its host-order fields, its system, its meaning of
+//! old direction codes. A record alone often does not tell; the records before it do.
+
+use super::ByteOrder;
+use super::pflog::{NO_UID, Pflog};
+use crate::pf::{Action, Direction, Systems};
+
+/// What is known of the machine that wrote a source's records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Writer {
+    /// Byte order of host-order fields where the record itself does not show it.
+    order: ByteOrder,
+    /// True once a record has shown the order; until then it is the capture file's.
+    order_seen: bool,
+    /// Systems that the records so far allow.
+    systems: Systems,
+    /// Direction codes of the old header seen so far.
+    old: OldDirections,
+}
+
+/// Which direction codes the old header uses. Kernels of 2001 and 2002 wrote 0 in, 1 out; from
+/// pfvar.h 1.119 (December 2002) on 1 is in and 2 is out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OldDirections {
+    /// Only 1 was seen: it may mean either.
+    Unknown,
+    /// 0 in, 1 out.
+    ZeroOne,
+    /// 1 in, 2 out.
+    OneTwo,
+}
+
+/// The direction "1" of an old header in a file that does not show what it means.
+pub const OLD_UNKNOWN: Direction = Direction(u8::MAX);
+
+impl Writer {
+    /// Nothing known but the byte order of the capture file, normally written by the same
+    /// machine.
+    pub const fn new(file_order: ByteOrder) -> Self {
+        Self {
+            order: file_order,
+            order_seen: false,
+            systems: Systems::ANY.or(Systems::OPENBSD_3),
+            old: OldDirections::Unknown,
+        }
+    }
+
+    /// Learns from a frame of link type 117.
+    pub fn observe(&mut self, frame: &[u8]) {
+        let Some(&[length, af]) = frame.first_chunk::<2>() else { return };
+        if length < 61 {
+            self.systems = self.systems.narrowed(by_length(length).narrowed(by_family(af)));
+            return;
+        }
+        let Some(owner) = frame.get(44..60) else { return };
+        if !self.order_seen
+            && let Some(order) = shown_order(owner)
+        {
+            (self.order, self.order_seen) = (order, true);
+        }
+        if length == 61 {
+            self.systems = self.systems.narrowed(self.by_61(af, owner));
+        }
+    }
+
+    /// Learns from a frame of link type 17.
+    pub fn observe_old(&mut self, frame: &[u8]) {
+        let dir = frame.get(26..28);
+        self.old = match (self.old, dir) {
+            (OldDirections::Unknown, Some(&[0, 0])) => OldDirections::ZeroOne,
+            (OldDirections::Unknown, Some(&[0, 2])) => OldDirections::OneTwo,
+            (old, _) => old,
+        };
+    }
+
+    /// True when no further record can add to what is known of link type 117's writer.
+    pub fn is_settled(&self, length: u8) -> bool {
+        self.order_seen && length > 61
+    }
+
+    /// Byte order of a record's uid, pid, rule_uid and rule_pid: as the record itself shows,
+    /// else as the records before it do.
+    pub(super) fn host_order(self, owner: &[u8]) -> ByteOrder {
+        shown_order(owner).unwrap_or(self.order)
+    }
+
+    /// Systems that may have written this record.
+    pub(super) fn systems(self, h: &Pflog<'_>) -> Systems {
+        if is_ipfw(h) {
+            return Systems::IPFW;
+        }
+        match h.hdrlen {
+            100 => Systems::OPENBSD,
+            49 | 68 | 69 => Systems::FREEBSD,
+            45 | 61 => {
+                let af = u8::try_from(h.af).unwrap_or_default();
+                self.systems.narrowed(by_length(h.hdrlen).narrowed(by_family(af)))
+            }
+            _ => Systems::ANY,
+        }
+    }
+
+    /// The old header's direction in today's numbers.
+    pub(super) fn old_direction(self, code: u8) -> Direction {
+        match (self.old, code) {
+            (OldDirections::ZeroOne, 0) => Direction::IN,
+            (OldDirections::ZeroOne, 1) => Direction::OUT,
+            (OldDirections::Unknown, 1) => OLD_UNKNOWN,
+            _ => Direction(code),
+        }
+    }
+
+    fn by_61(&self, af: u8, owner: &[u8]) -> Systems {
+        let order = self.host_order(owner);
+        let word = |at: usize| {
+            let bytes = owner.get(at..).and_then(<[u8]>::first_chunk::<4>);
+            bytes.map(|&b| order.u32(b))
+        };
+        let uid = match word(0) {
+            Some(u32::MAX) => Systems::OPENBSD.or(Systems::FREEBSD).or(Systems::DRAGONFLY),
+            Some(0x7fff_ffff) => Systems::NETBSD.or(Systems::DARWIN),
+            _ => Systems::ANY,
+        };
+        // OpenBSD left the 61-byte header before its PID_MAX grew from 32766.
+        let pid = match word(4) {
+            Some(32_767) => Systems::OPENBSD,
+            Some(30_001) if uid != Systems::ANY => Systems::NETBSD,
+            Some(100_000) => Systems::FREEBSD.or(Systems::DRAGONFLY).or(Systems::DARWIN),
+            _ => Systems::ANY,
+        };
+        by_length(61).narrowed(uid).narrowed(pid).narrowed(by_family(af))
+    }
+}
+
+/// Systems that write this length byte.
+fn by_length(length: u8) -> Systems {
+    const P1: Systems =
+        Systems::OPENBSD.or(Systems::FREEBSD).or(Systems::NETBSD).or(Systems::DRAGONFLY);
+    match length {
+        45 => P1.or(Systems::OPENBSD_3),
+        _ => Systems::ANY,
+    }
+}
+
+/// Systems that use this number for an address family.
+fn by_family(af: u8) -> Systems {
+    match af {
+        24 => Systems::OPENBSD_3.or(Systems::OPENBSD).or(Systems::NETBSD),
+        28 => Systems::FREEBSD.or(Systems::DRAGONFLY),
+        30 => Systems::DARWIN,
+        _ => Systems::ANY.or(Systems::OPENBSD_3),
+    }
+}
+
+/// FreeBSD's ipfw NAT64 writes pflog records of its own (nat64lsn.c, nat64stl.c, nat64clat.c).
+fn is_ipfw(h: &Pflog<'_>) -> bool {
+    h.action == Action::NAT
+        && h.ruleset.is_empty()
+        && matches!(h.ifname, b"NAT64LSN" | b"NAT64STL" | b"NAT64CLAT")
+}
+
+/// The byte order that the four host-order words show by themselves: by a "no process" or "no
+/// user" value that is one in one order only, or by a rule_pid that can be a process id in one
+/// order only.
+fn shown_order(owner: &[u8]) -> Option<ByteOrder> {
+    let word = |at: usize| owner.get(at..).and_then(<[u8]>::first_chunk::<4>).copied();
+    let (uid, pid, rule_pid) = (word(0)?, word(4)?, word(12)?);
+    match pid {
+        [0x00, 0x01, 0x86, 0xa0] | [0x00, 0x00, 0x7f, 0xff] => return Some(ByteOrder::Big),
+        [0xa0, 0x86, 0x01, 0x00] | [0xff, 0x7f, 0x00, 0x00] => return Some(ByteOrder::Little),
+        _ => {}
+    }
+    let [_, no_uid] = NO_UID;
+    if uid == no_uid.to_be_bytes() {
+        return Some(ByteOrder::Big);
+    }
+    if uid == no_uid.to_le_bytes() {
+        return Some(ByteOrder::Little);
+    }
+    const PID_MAX: u32 = 99_999;
+    match (u32::from_le_bytes(rule_pid) <= PID_MAX, u32::from_be_bytes(rule_pid) <= PID_MAX) {
+        (true, false) => Some(ByteOrder::Little),
+        (false, true) => Some(ByteOrder::Big),
+        _ => None,
+    }
+}
