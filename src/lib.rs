@@ -15,6 +15,7 @@ pub mod error;
 pub mod event;
 pub mod packet;
 pub mod pf;
+pub mod sink;
 pub mod text;
 pub mod time;
 pub mod wire;

@@ -1,0 +1,13 @@
+//! Events into bytes: one renderer a file. A renderer appends to a [`page::Page`]; it does no
+//! I/O and keeps nothing from one batch to the next.
+
+use crate::event::Event;
+
+pub mod page;
+pub mod text;
+
+/// A renderer of events. Each worker has one of its own.
+pub trait Sink: Send {
+    /// Appends the event to the page.
+    fn event(&mut self, event: &Event<'_>, page: &mut page::Page);
+}
