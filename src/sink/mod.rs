@@ -3,6 +3,8 @@
 
 use crate::event::Event;
 
+pub mod fields;
+pub mod json;
 pub mod page;
 pub mod text;
 

@@ -13,6 +13,14 @@ pub struct Page {
 }
 
 impl Page {
+    /// Begins an event.
+    pub fn begin(&mut self, ts: crate::time::Timestamp) {
+        let _ = ts;
+    }
+
+    /// Ends an event.
+    pub fn end(&mut self) {}
+
     /// Empties the page and keeps its memory.
     pub fn clear(&mut self) {
         self.text.clear();

@@ -1,0 +1,268 @@
+//! An event as keys and values, in the order of the JSON contract.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::error::{DecodeError, Fault};
+use crate::event::{Event, Kind};
+use crate::packet::{Packet, Transport, proto};
+use crate::pf::{Direction, Family};
+use crate::text::{push_hex, push_hex_byte, push_ip, push_json_escaped};
+use crate::time::Clock;
+use crate::wire::ipsec::Sa;
+use crate::wire::pflog::{Other, Pflog};
+use crate::wire::writer::OLD_UNKNOWN;
+
+/// A key, kept ready as it stands in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    name: &'static str,
+    json: &'static str,
+}
+
+impl Key {
+    /// The bare key.
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// `,"key":`
+    pub(super) const fn json(self) -> &'static str {
+        self.json
+    }
+}
+
+macro_rules! key {
+    ($name:literal) => {
+        Key { name: $name, json: concat!(",\"", $name, "\":") }
+    };
+}
+
+/// Takes what an event consists of. Strings come escaped for JSON.
+pub trait Emit {
+    /// A number.
+    fn number(&mut self, key: Key, n: impl itoa::Integer);
+    /// `true`; what is not true is absent.
+    fn truth(&mut self, key: Key);
+    /// A string, appended by the function.
+    fn string(&mut self, key: Key, push: impl FnOnce(&mut Vec<u8>));
+    /// Begins an object.
+    fn open(&mut self, key: Key);
+    /// Ends the innermost object.
+    fn close(&mut self);
+
+    /// A fixed word.
+    #[inline]
+    fn word(&mut self, key: Key, word: &str) {
+        self.string(key, |out| out.extend_from_slice(word.as_bytes()));
+    }
+
+    /// A code's name, or the bare number where it has none.
+    #[inline]
+    fn code(&mut self, key: Key, name: Option<&str>, n: u32) {
+        match name {
+            Some(name) => self.word(key, name),
+            None => self.number(key, n),
+        }
+    }
+
+    /// A number if it is there.
+    #[inline]
+    fn some(&mut self, key: Key, n: Option<impl itoa::Integer>) {
+        if let Some(n) = n {
+            self.number(key, n);
+        }
+    }
+
+    /// Untrusted bytes, unless there are none.
+    #[inline]
+    fn bytes(&mut self, key: Key, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.string(key, |out| push_json_escaped(out, bytes));
+        }
+    }
+
+    /// An address if it is there.
+    #[inline]
+    fn address(&mut self, key: Key, addr: Option<IpAddr>) {
+        if let Some(addr) = addr {
+            self.string(key, |out| push_ip(out, addr));
+        }
+    }
+}
+
+/// Where a source's records come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A capture file: its name as the user gave it.
+    File(Vec<u8>),
+    /// A device.
+    Interface(Vec<u8>),
+}
+
+/// Names every value of an event. `clock` is one of UTC.
+#[inline]
+pub fn describe(event: &Event<'_>, origin: &Origin, clock: &mut Clock, e: &mut impl Emit) {
+    let frame = &event.frame;
+    e.number(key!("v"), 1u8);
+    e.word(key!("type"), event.kind.name());
+    e.string(key!("ts"), |out| clock.push_rfc3339(out, frame.ts, frame.precision));
+    e.number(key!("frame"), frame.number);
+    match origin {
+        Origin::File(name) => e.bytes(key!("file"), name),
+        Origin::Interface(name) => e.bytes(key!("iface"), name),
+    }
+    e.number(key!("caplen"), frame.data.len());
+    e.number(key!("len"), frame.len);
+    if frame.is_truncated() {
+        e.truth(key!("truncated"));
+    }
+    if let Some(pflog) = &event.pflog {
+        e.open(key!("pflog"));
+        describe_pflog(pflog, e);
+        e.close();
+    }
+    if let Some(packet) = &event.packet {
+        e.open(key!("net"));
+        describe_packet(packet, e);
+        e.close();
+    }
+    if let Some(error) = event.error {
+        e.open(key!("error"));
+        describe_error(error, e);
+        e.close();
+    }
+    if event.kind == Kind::Undecoded && !frame.data.is_empty() {
+        e.string(key!("bytes"), |out| push_hex(out, frame.data));
+    }
+}
+
+fn describe_pflog(h: &Pflog<'_>, e: &mut impl Emit) {
+    e.number(key!("hdrlen"), h.hdrlen);
+    e.word(key!("os"), h.systems.name());
+    e.code(key!("af"), Family::from_af(h.af).map(Family::name), h.af);
+    e.code(key!("action"), h.action.name(h.systems), u32::from(h.action.0));
+    e.code(key!("reason"), h.reason.name(h.systems), u32::from(h.reason.0));
+    e.bytes(key!("ifname"), h.ifname);
+    e.bytes(key!("ruleset"), h.ruleset);
+    e.some(key!("rulenr"), h.rulenr);
+    e.some(key!("subrulenr"), h.subrulenr);
+    if let Some(owner) = &h.owner {
+        e.some(key!("uid"), owner.uid);
+        e.some(key!("pid"), owner.pid);
+        e.number(key!("rule_uid"), owner.rule_uid);
+        e.number(key!("rule_pid"), owner.rule_pid);
+    }
+    match h.dir {
+        // An old header's "1" that may be in or out.
+        Some(OLD_UNKNOWN) => e.number(key!("dir"), 1u8),
+        Some(Direction(n)) => e.code(key!("dir"), Direction(n).name(), u32::from(n)),
+        None => {}
+    }
+    e.some(key!("ridentifier"), h.ridentifier);
+    if h.is_suspect() {
+        e.word(key!("suspect"), "dropped");
+    }
+    if h.other.is_some_and(|other| other.rewritten) {
+        e.truth(key!("rewritten"));
+    }
+    if let Some(naf) = h.naf {
+        let naf = u32::from(naf);
+        e.code(key!("naf"), Family::from_af(naf).map(Family::name), naf);
+    }
+    if let (Some(other), Some(family)) = (&h.other, h.other_family()) {
+        describe_other(other, family, e);
+    }
+}
+
+fn describe_other(other: &Other, family: Family, e: &mut impl Emit) {
+    e.address(key!("saddr"), Some(address(other.saddr, family)));
+    e.address(key!("daddr"), Some(address(other.daddr, family)));
+    e.number(key!("sport"), other.sport);
+    e.number(key!("dport"), other.dport);
+}
+
+/// An address of pf's 16-byte field, where IPv4 uses the first four bytes.
+fn address(bytes: [u8; 16], family: Family) -> IpAddr {
+    let [a, b, c, d, ..] = bytes;
+    match family {
+        Family::Inet => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
+        Family::Inet6 => IpAddr::V6(Ipv6Addr::from(bytes)),
+    }
+}
+
+fn describe_packet(packet: &Packet<'_>, e: &mut impl Emit) {
+    let ip = &packet.ip;
+    e.word(key!("family"), ip.family.name());
+    e.address(key!("src"), ip.src);
+    e.address(key!("dst"), ip.dst);
+    if let Some(number) = ip.proto {
+        if let Some(name) = proto::name(number) {
+            e.word(key!("proto"), name);
+        }
+        e.number(key!("proto_num"), number);
+    }
+    if let Some(ports) = packet.ports() {
+        e.number(key!("sport"), ports.src);
+        e.number(key!("dport"), ports.dst);
+    }
+    e.some(key!("ttl"), ip.ttl);
+    e.some(key!("len"), ip.len);
+    e.some(key!("frag_off"), ip.frag.map(|frag| frag.offset));
+    match &packet.transport {
+        Transport::Tcp(tcp) => {
+            e.open(key!("tcp"));
+            if let Some((_, flags)) = tcp.offset_flags {
+                e.string(key!("flags"), |out| flags.push(out));
+            }
+            e.some(key!("seq"), tcp.seq);
+            e.some(key!("ack"), tcp.ack);
+            e.some(key!("win"), tcp.win);
+            e.close();
+        }
+        Transport::Icmp(icmp) | Transport::Icmp6(icmp) => {
+            e.open(key!("icmp"));
+            e.number(key!("type"), icmp.kind);
+            e.some(key!("code"), icmp.code);
+            e.close();
+        }
+        _ => {}
+    }
+    if let Some(sa) = packet.esp() {
+        e.open(key!("esp"));
+        describe_sa(sa, e);
+        e.close();
+    }
+    if let Some(sa) = packet.ah {
+        e.open(key!("ah"));
+        describe_sa(sa, e);
+        e.close();
+    }
+    if let Some(ike) = packet.ike() {
+        e.open(key!("ike"));
+        for (key, spi) in
+            [(key!("initiator_spi"), ike.initiator_spi), (key!("responder_spi"), ike.responder_spi)]
+        {
+            e.string(key, |out| push_hex(out, &spi.to_be_bytes()));
+        }
+        e.close();
+    }
+}
+
+fn describe_sa(sa: Sa, e: &mut impl Emit) {
+    e.string(key!("spi"), |out| {
+        out.extend_from_slice(b"0x");
+        for byte in sa.spi.to_be_bytes() {
+            push_hex_byte(out, byte);
+        }
+    });
+    e.some(key!("seq"), sa.seq);
+}
+
+fn describe_error(error: DecodeError, e: &mut impl Emit) {
+    e.word(key!("layer"), error.layer.name());
+    e.number(key!("offset"), error.offset);
+    e.word(key!("cause"), error.fault.cause());
+    if let Fault::Truncated { needed } = error.fault {
+        e.number(key!("needed"), needed);
+    }
+}

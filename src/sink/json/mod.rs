@@ -1,0 +1,97 @@
+//! The native JSON: one object a line, described by `pfscope schema json`.
+//!
+//! Keys come in a fixed order; a key is absent where its value is unknown or does not apply.
+//! [`describe`] walks an event once and names every value; [`Json`] writes them as JSON,
+//! [`super::fields::Fields`] picks some of them.
+
+mod describe;
+
+use jiff::tz::TimeZone;
+
+pub use describe::{Emit, Key, Origin, describe};
+
+use super::Sink;
+use super::page::Page;
+use crate::event::Event;
+use crate::text::push_dec;
+use crate::time::Clock;
+
+/// The JSON Schema of a line.
+pub const SCHEMA: &str = include_str!("schema.json");
+
+/// The renderer of JSON lines.
+#[derive(Debug)]
+pub struct Json {
+    origin: Origin,
+    clock: Clock,
+}
+
+impl Json {
+    /// A renderer for the records of one source.
+    pub fn new(origin: Origin) -> Self {
+        Self { origin, clock: Clock::new(TimeZone::UTC) }
+    }
+}
+
+impl Sink for Json {
+    fn event(&mut self, event: &Event<'_>, page: &mut Page) {
+        page.begin(event.frame.ts);
+        let mut writer = Writer { out: &mut page.text, first: true };
+        writer.out.push(b'{');
+        describe(event, &self.origin, &mut self.clock, &mut writer);
+        page.text.extend_from_slice(b"}\n");
+        page.end();
+    }
+}
+
+/// Writes what [`describe`] names as JSON.
+struct Writer<'o> {
+    out: &'o mut Vec<u8>,
+    /// True behind an opening brace, where no comma goes.
+    first: bool,
+}
+
+impl Writer<'_> {
+    #[inline]
+    fn key(&mut self, key: Key) {
+        let json = key.json();
+        let json = if self.first { json.get(1..).unwrap_or_default() } else { json };
+        self.first = false;
+        self.out.extend_from_slice(json.as_bytes());
+    }
+}
+
+impl Emit for Writer<'_> {
+    #[inline]
+    fn number(&mut self, key: Key, n: impl itoa::Integer) {
+        self.key(key);
+        push_dec(self.out, n);
+    }
+
+    #[inline]
+    fn truth(&mut self, key: Key) {
+        self.key(key);
+        self.out.extend_from_slice(b"true");
+    }
+
+    #[inline]
+    fn string(&mut self, key: Key, push: impl FnOnce(&mut Vec<u8>)) {
+        self.key(key);
+        self.out.push(b'"');
+        push(self.out);
+        self.out.push(b'"');
+    }
+
+    #[inline]
+    fn open(&mut self, key: Key) {
+        self.key(key);
+        self.out.push(b'{');
+        self.first = true;
+    }
+
+    #[inline]
+    fn close(&mut self) {
+        self.out.push(b'}');
+        self.first = false;
+    }
+}
