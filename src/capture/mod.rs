@@ -4,6 +4,15 @@
 //! recycled, so that reading costs no allocation per record, and a record's bytes are copied
 //! once at most, from the system into the batch.
 
+mod compress;
+pub mod fault;
+pub mod file;
+mod pcap;
+mod pcapng;
+#[cfg(test)]
+mod sample;
+mod source;
+
 use std::sync::Arc;
 
 use crate::time::{Precision, Timestamp};
@@ -55,7 +64,8 @@ pub struct Batch {
     pub first_frame: u64,
     /// The records, in file order.
     pub records: Vec<Record>,
-    /// The bytes that the records point into.
+    /// The bytes that the records point into. What lies between and behind the records is
+    /// undefined: the buffer only grows, so that it need not be zeroed for each batch.
     pub bytes: Vec<u8>,
 }
 
