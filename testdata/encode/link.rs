@@ -65,7 +65,7 @@ pub fn null(order: Order, family: u32, packet: &[u8]) -> Vec<u8> {
     [&order.u32(family), packet].concat()
 }
 
-/// Linux cooked: packet type, `ARPHRD_ETHER`, address, protocol.
+/// Linux cooked, received: packet type, `ARPHRD_ETHER`, address, protocol.
 pub fn sll(packet: &[u8]) -> Vec<u8> {
     let mut frame = vec![0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 0x0a, 0, 0];
     frame.extend(ether_type(packet).to_be_bytes());
@@ -73,7 +73,7 @@ pub fn sll(packet: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Linux cooked version 2: protocol, interface index, `ARPHRD_ETHER`, packet type, address.
+/// Linux cooked version 2, sent: protocol, interface index, `ARPHRD_ETHER`, packet type, address.
 pub fn sll2(index: u32, packet: &[u8]) -> Vec<u8> {
     let mut frame = ether_type(packet).to_be_bytes().to_vec();
     frame.extend([0, 0]);

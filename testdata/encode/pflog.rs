@@ -66,6 +66,7 @@ impl Variant {
         match self {
             Self::P0 => 28,
             Self::P5x64 => 76,
+            Self::P5x32 => 72,
             other => usize::from(other.length()).next_multiple_of(4),
         }
     }
@@ -77,7 +78,7 @@ impl Variant {
 }
 
 /// The fields of every `pfloghdr`, by their names in net/if_pflog.h.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Family of the logged packet, by the numbers of the system.
     pub af: u8,
@@ -158,11 +159,13 @@ impl Header {
         let mut header = Self { af, naf: af, ..Self::default() };
         header.saddr[..size].copy_from_slice(&packet[source..source + size]);
         header.daddr[..size].copy_from_slice(&packet[source + size..source + 2 * size]);
-        if let (6 | 17, Some(&[a, b, c, d])) =
-            (protocol, packet.get(start..start + 4).map(|ports| ports.first_chunk().unwrap()))
-        {
-            header.sport = u16::from_be_bytes([a, b]);
-            header.dport = u16::from_be_bytes([c, d]);
+        if let Some(&[a, b, c, d, e, f]) = packet.get(start..).and_then(<[u8]>::first_chunk) {
+            (header.sport, header.dport) = match (protocol, a) {
+                (6 | 17, _) => (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])),
+                // Echo requests have id and type for ports (pf_icmp_mapping of net/pf.c).
+                (1, 8) | (58, 128) => (u16::from_be_bytes([e, f]), u16::from(a)),
+                _ => (0, 0),
+            };
         }
         header
     }
@@ -272,6 +275,10 @@ pub fn name(text: impl AsRef<[u8]>) -> [u8; NAME] {
 mod tests {
     use super::*;
 
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     #[test]
     fn sizes_are_the_kernels() {
         for (variant, size) in [
@@ -352,16 +359,30 @@ mod tests {
             rule_pid: 4242,
             ..Header::default()
         };
-        let text: String = header
-            .encode(Variant::P4, Order::Little)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         assert_eq!(
-            text,
+            hex(&header.encode(Variant::P4, Order::Little)),
             "640200007061697230000000000000000000000000000000000000000000000000000000\
              00000007ffffffffe8030000e1100000f50100009210000001000200c000020a00000000\
              0000000000000000c0000201000000000000000000000000a02815b3"
+        );
+    }
+
+    /// A record of FreeBSD 14: blocklistd's anchor, a rule with a number of its own.
+    #[test]
+    fn freebsd_14() {
+        let header = Header {
+            af: 28,
+            ruleset: name("blocklist"),
+            rulenr: 12,
+            subrulenr: 9,
+            rule_uid: 501,
+            ridentifier: 1_000_000_049,
+            ..Header::default()
+        };
+        assert_eq!(
+            hex(&header.encode(Variant::P5, Order::Little)),
+            "451c0100656d3000000000000000000000000000626c6f636b6c697374000000000000000000000c\
+             00000009ffffffffa0860100f501000092100000010000003b9aca3100000000"
         );
     }
 

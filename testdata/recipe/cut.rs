@@ -5,23 +5,25 @@ use crate::encode::Order;
 use crate::encode::packet::ip::Ip;
 use crate::encode::packet::transport::{ACK, PSH, Tcp, udp_packet};
 use crate::encode::pflog::Variant;
-use crate::encode::zoo;
+use crate::encode::zoo::{self, Specimen};
 
 pub(super) fn files() -> Vec<File> {
     vec![
-        // pflogd(8): DEF_SNAPLEN was 96, then 116, and is 160 since there are 100 bytes of header.
-        File::new("truncated-116.pcap", truncated(116)),
-        File::new("truncated-160.pcap", truncated(160)),
+        // Defaults of OpenBSD's pflogd(8), old and new, with the headers of their times.
+        File::new("truncated-116.pcap", truncated(Variant::P2, 116)),
+        File::new("truncated-160.pcap", truncated(Variant::P4, 160)),
         File::new("truncated-each.pcap", truncated_each()),
         File::new("bad-lengths.pcap", bad_lengths()),
     ]
 }
 
-/// Every kind of packet, as a snapshot length leaves it.
-fn truncated(snaplen: usize) -> Vec<u8> {
+/// Every kind of packet, as a snapshot length leaves it. Flags of TCP are no kinds of their own.
+fn truncated(variant: Variant, snaplen: usize) -> Vec<u8> {
     let mut log = Log::pflog();
-    for specimen in zoo::ipv4().iter().chain(&zoo::ipv6()) {
-        log.add_cut(&openbsd(&blocked(&specimen.bytes), &specimen.bytes), snaplen);
+    let every = zoo::ipv4().into_iter().chain(zoo::ipv6());
+    for Specimen { bytes, .. } in every.filter(|one| !one.name.starts_with("tcp flags")) {
+        let header = blocked(&bytes).encode(variant, Order::Little);
+        log.add_cut(&[header, bytes].concat(), snaplen);
     }
     log.finish()
 }

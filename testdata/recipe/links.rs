@@ -151,8 +151,8 @@ fn interfaces() -> Vec<u8> {
     file.finish()
 }
 
-/// Interfaces of different link types, sections of different byte orders, a packet of an
-/// interface that was never described; libpcap reads none of this.
+/// An empty section, then sections of both byte orders with interfaces of different link types
+/// and a packet of an interface that was never described; libpcap reads none of this.
 fn mixed_links() -> Vec<u8> {
     let mut clock = Clock::new();
     let mut micros = || {

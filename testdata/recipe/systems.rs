@@ -27,9 +27,9 @@ struct System {
     ifname: &'static str,
 }
 
-/// The systems. The comments say where a value differs from the line before.
+/// The systems, and where the values that differ come from.
 const SYSTEMS: [System; 14] = [
-    // OpenBSD 3.3 on i386; the older kernels are the two logs of `old`.
+    // OpenBSD 3.4 to 3.7; what came before has a format of its own, see `old`.
     System {
         file: "p1",
         variant: Variant::P1,
@@ -152,38 +152,44 @@ pub(super) fn files() -> Vec<File> {
 /// Every code, name and sentinel of a system.
 fn records(system: System) -> Vec<(Header, Vec<u8>)> {
     let packets = Packets::new();
-    let base = |packet: &[u8]| Header {
-        uid: system.no_uid,
-        pid: system.no_pid,
-        ifname: name(system.ifname),
-        ..Header::of(packet, system.af6)
+    // FreeBSD 15 has room for naf but leaves it zero.
+    let naf_unset = system.variant == Variant::P6;
+    let base = |packet: &[u8]| {
+        let header = Header::of(packet, system.af6);
+        Header {
+            uid: system.no_uid,
+            pid: system.no_pid,
+            ifname: name(system.ifname),
+            naf: if naf_unset { 0 } else { header.af },
+            ..header
+        }
     };
     let (four, six) = (base(&packets.udp4), base(&packets.tcp6));
     let mut headers = Vec::new();
     for action in (0..=system.last_action).chain([99]) {
         let dir = 1 + action % 2;
-        headers.push(Header { action, dir, rulenr: u32::from(action), ..four.clone() });
+        headers.push(Header { action, dir, rulenr: u32::from(action), ..four });
     }
     for reason in 0..=17 {
         let ridentifier = 1_000_000_000 + u32::from(reason);
-        headers.push(Header { reason, ridentifier, rulenr: 70_000, ..four.clone() });
+        headers.push(Header { reason, ridentifier, rulenr: 70_000, ..four });
     }
     for dir in (0..=system.last_dir).chain([9]) {
-        headers.push(Header { dir, ..six.clone() });
+        headers.push(Header { dir, ..six });
     }
-    let anchor = Header { ruleset: name("ftp-proxy/12345"), rulenr: 3, ..six.clone() };
+    let anchor = Header { ruleset: name("ftp-proxy/12345"), rulenr: 3, ..six };
     headers.extend([
-        Header { subrulenr: 0, ..anchor.clone() },
-        Header { subrulenr: 4_000_000_000, ruleset: name("a"), ..anchor.clone() },
+        Header { subrulenr: 0, ..anchor },
+        Header { subrulenr: 4_000_000_000, ruleset: name("a"), ..anchor },
         // All 16 bytes used: no kernel writes it, every reader must bear it.
-        Header { subrulenr: 7, ruleset: name("sixteen-bytes-xx"), ..anchor.clone() },
+        Header { subrulenr: 7, ruleset: name("sixteen-bytes-xx"), ..anchor },
         Header { ifname: name("vether4294967295"), ..anchor },
-        Header { rulenr: NO_RULE, ruleset: name(""), ..six.clone() },
-        Header { uid: 1000, pid: 4321, rule_uid: 501, rule_pid: 99_999, ..four.clone() },
-        Header { uid: 0, pid: 1, rule_pid: 0, ..four.clone() },
+        Header { rulenr: NO_RULE, ruleset: name(""), ..six },
+        Header { uid: 1000, pid: 4321, rule_uid: 501, rule_pid: 99_999, ..four },
+        Header { uid: 0, pid: 1, rule_pid: 0, ..four },
         // A socket whose process is gone, and a process without an owner.
-        Header { uid: 65534, ..six.clone() },
-        Header { pid: 77, naf: 0, ..six },
+        Header { uid: 65534, ..six },
+        Header { pid: 77, naf: if naf_unset { system.af6 } else { 0 }, ..six },
     ]);
     let with_packet = |header: Header| {
         let packet = if header.af == AF_INET { &packets.udp4 } else { &packets.tcp6 };
@@ -209,14 +215,14 @@ fn old(order: Order) -> Vec<u8> {
     let (four, six) = (base(&packets.udp4), base(&packets.tcp6));
     let mut headers = Vec::new();
     for action in (0..=last_action).chain([99]) {
-        headers.push(Header { action, rulenr: u32::from(action), ..four.clone() });
+        headers.push(Header { action, rulenr: u32::from(action), ..four });
     }
     for reason in 0..=17 {
-        headers.push(Header { reason, dir: dirs[1], rulenr: 300, ..four.clone() });
+        headers.push(Header { reason, dir: dirs[1], rulenr: 300, ..four });
     }
     headers.extend([
-        Header { rulenr: NO_RULE, ..six.clone() },
-        Header { ifname: name("sixteen-bytes-xx"), dir: dirs[1], ..six.clone() },
+        Header { rulenr: NO_RULE, ..six },
+        Header { ifname: name("sixteen-bytes-xx"), dir: dirs[1], ..six },
         Header { dir: 9, ..six },
     ]);
     let mut log = Log::new(order, Variant::P0.link_type());
@@ -248,19 +254,16 @@ fn ipfw(order: Order, variant: Variant) -> Vec<u8> {
         ..Header::of(packet, FREEBSD.af6)
     };
     let (four, six) = (base(&packets.udp4), base(&packets.tcp6));
+    // The oldest nat64stl.c cleared only the first bytes: the stack shines through.
+    let mut garbage = Header { uid: 0xdead_beef, pid: -559_038_737, ..four };
+    garbage.ruleset = name(b"\0\xff\xfe%s\x1b[2Jstack\0x");
     // The alias address 203.0.113.9; port, protocol and a byte of the address in one word.
     let public = u32::from_be_bytes([203, 0, 113, 9]);
-    let lsn = Header { rulenr: public, subrulenr: 40000 << 16 | 17 << 8 | 20, ..four.clone() };
-    // The oldest nat64stl.c cleared only the first bytes: the stack shines through.
-    let mut garbage = Header { uid: 0xdead_beef, pid: -559_038_737, ..four.clone() };
-    garbage.ruleset = name(b"\0\xff\xfe%s\x1b[2Jstack\0x");
+    let lsn = Header { rulenr: public, subrulenr: 40000 << 16 | 17 << 8 | 20, ..four };
     let mut log = Log::new(order, link_type::PFLOG);
     for (header, packet) in [
         (Header { ifname: name("NAT64LSN"), ..lsn }, &packets.udp4),
-        (
-            Header { ifname: name("NAT64STL"), rulenr: 2, subrulenr: 17, ..six.clone() },
-            &packets.tcp6,
-        ),
+        (Header { ifname: name("NAT64STL"), rulenr: 2, subrulenr: 17, ..six }, &packets.tcp6),
         (Header { ifname: name("NAT64CLAT"), rulenr: 3, subrulenr: 18, ..six }, &packets.tcp6),
         (Header { ifname: name("NAT64STL"), rulenr: 2, subrulenr: 19, ..garbage }, &packets.udp4),
     ] {

@@ -100,8 +100,8 @@ pub(super) fn udp(cage: &mut Cage, ip: &Ip) {
 pub(super) fn sctp(cage: &mut Cage, ip: &Ip) {
     // INIT and INIT ACK: tag, window, streams out and in, first sequence number.
     let init = [0xfeed_0001_u32, 65536, 10 << 16 | 10, 1000].map(u32::to_be_bytes).concat();
-    // DATA: sequence number, stream 1, stream sequence 2, payload protocol M3UA.
-    let data = [1000_u32, 1 << 16 | 2, 3].map(u32::to_be_bytes).concat();
+    // DATA: sequence number, stream 1, stream sequence 2, payload protocol unspecified.
+    let data = [1000_u32, 1 << 16 | 2, 0].map(u32::to_be_bytes).concat();
     // SACK: up to 1000, window, no gaps, no duplicates.
     let sack = [1000_u32, 65536, 0].map(u32::to_be_bytes).concat();
     for (name, tag, kind, flags, value) in [

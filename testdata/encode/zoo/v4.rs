@@ -2,7 +2,6 @@
 
 use std::net::Ipv4Addr;
 
-use super::super::Random;
 use super::super::packet::control::{Gre, carp, pfsync, vrrp2, vrrp3};
 use super::super::packet::icmp as message;
 use super::super::packet::ip::{DF, EVIL, Ip, MF, ROUTER_ALERT, options};
@@ -31,24 +30,27 @@ pub(super) fn headers(cage: &mut Cage) {
     for ttl in [0, 1, 255] {
         cage.add(format!("ip ttl {ttl}"), plain(&Ip { ttl, ..ip.clone() }));
     }
-    let (via, after) = ([192, 0, 2, 1], [0; 4]);
-    for (name, option) in [
-        ("router alert", ROUTER_ALERT.to_vec()),
-        ("record route", [&[7, 11, 8], &via[..], &after].concat()),
-        ("timestamp", vec![68, 8, 5, 0, 0, 0, 0, 0]),
-        ("loose source route", [&[131, 11, 4], &via[..], &after].concat()),
-        ("strict source route", [&[137, 7, 4], &via[..]].concat()),
-        ("security", vec![130, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
-        ("nop and end", vec![1, 1, 1, 0]),
-        ("unknown", vec![222, 4, 1, 2]),
-        ("length 0", vec![7, 0, 0, 0]),
-        ("past the end", vec![7, 40, 4, 0]),
+    let (via, last, unused) = ([192, 0, 2, 1], [198, 51, 100, 77], [0; 4]);
+    // On its way through routers a packet's check sum is for the last of them.
+    let routed = Ip { dst: Ipv4Addr::from(last).into(), ..ip.clone() };
+    for (name, ends, option) in [
+        ("router alert", &ip, ROUTER_ALERT.to_vec()),
+        ("record route", &ip, [&[7, 11, 8], &via[..], &unused].concat()),
+        ("timestamp", &ip, vec![68, 8, 5, 0, 0, 0, 0, 0]),
+        ("loose source route", &routed, [&[131, 11, 4], &via[..], &last].concat()),
+        ("strict source route", &routed, [&[137, 7, 4], &last[..]].concat()),
+        ("security", &ip, vec![130, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        ("nop and end", &ip, vec![1, 1, 1, 0]),
+        ("unknown", &ip, vec![222, 4, 1, 2]),
+        ("length 0", &ip, vec![7, 0, 0, 0]),
+        ("past the end", &ip, vec![7, 40, 4, 0]),
     ] {
+        let datagram = udp(ends, 40000, 7777, b"pfscope");
         let ip = Ip { options: options(&[&option]), ..ip.clone() };
-        cage.add(format!("ip option {name}"), plain(&ip));
+        cage.add(format!("ip option {name}"), ip.packet(protocol::UDP, &datagram));
     }
     // A datagram of 72 bytes in three fragments.
-    let whole = udp(&ip, 40000, 7777, &Random::new(3).bytes(64));
+    let whole = udp(&ip, 40000, 7777, &[0x2a; 64]);
     for (name, fragment, from, to) in
         [("first", MF, 0, 24), ("middle", MF | 3, 24, 48), ("last", 6, 48, 72)]
     {

@@ -2,13 +2,12 @@
 
 use std::net::Ipv6Addr;
 
-use super::super::Random;
-use super::super::packet::control::{carp, vrrp3};
+use super::super::packet::control::{Gre, carp, vrrp3};
 use super::super::packet::icmp6 as message;
 use super::super::packet::icmp6::option;
 use super::super::packet::ip::{Ip, ROUTER_ALERT_V6, extension, fragment, routing};
 use super::super::packet::ipsec::{ah, esp};
-use super::super::packet::transport::{Tcp, udp, udp_packet};
+use super::super::packet::transport::{self, Tcp, udp_packet};
 use super::super::packet::{protocol, put16};
 use super::Cage;
 
@@ -18,24 +17,30 @@ fn address(text: &str) -> Ipv6Addr {
 
 pub(super) fn headers(cage: &mut Cage) {
     let ip = Ip::v6();
-    let udp = udp(&ip, 40000, 7777, b"pfscope!");
+    let udp = transport::udp(&ip, 40000, 7777, b"pfscope!");
     let tcp = Tcp::default().segment(&ip, b"");
     let plain = |ip: &Ip| ip.packet(protocol::UDP, &udp);
     cage.add("ip class", plain(&Ip { tos: 0xb8, ..ip.clone() }));
     cage.add("ip flow", plain(&Ip { flow: 0xabcde, ..ip.clone() }));
     cage.add("ip hop limit 0", plain(&Ip { ttl: 0, ..ip.clone() }));
     let via = ["2001:db8::1", "2001:db8::2"];
+    // On its way through routers a packet's check sum is for the last of them (RFC 8200 8.1):
+    // the last address of types 0 and 2, the first of type 4.
+    let for_last = |last: &str| Ip { dst: address(last).into(), ..ip.clone() };
+    let udp_to = |last| transport::udp(&for_last(last), 40000, 7777, b"pfscope!");
+    let tcp_to = |last| Tcp::default().segment(&for_last(last), b"");
     let options = |next, payload: &[u8]| extension(next, &[], payload);
     for (name, next, payload) in [
         ("hop by hop", 0, options(protocol::UDP, &udp)),
         ("hop by hop unknown", 0, extension(protocol::UDP, &[0x1e, 4, 1, 2, 3, 4], &udp)),
         ("hop by hop broken", 0, extension(protocol::UDP, &[0x1e, 40], &udp)),
         ("destination", 60, options(protocol::TCP, &tcp)),
-        ("routing 0", 43, routing(protocol::UDP, 0, 2, &via, &udp)),
-        ("routing 2", 43, routing(protocol::UDP, 2, 1, &via[..1], &udp)),
-        ("routing 4", 43, routing(protocol::TCP, 4, 1, &via, &tcp)),
+        ("routing 0", 43, routing(protocol::UDP, 0, 2, &via, &udp_to(via[1]))),
+        ("routing 2", 43, routing(protocol::UDP, 2, 1, &via[..1], &udp_to(via[0]))),
+        ("routing 4", 43, routing(protocol::TCP, 4, 1, &via, &tcp_to(via[0]))),
+        ("routing 0 arrived", 43, routing(protocol::NONE, 0, 0, &via, b"")),
         ("hop by hop, destination, routing", 0, {
-            let routing = routing(protocol::TCP, 0, 0, &via[..1], &tcp);
+            let routing = routing(protocol::TCP, 0, 1, &via[..1], &tcp_to(via[0]));
             options(protocol::DESTINATION, &options(protocol::ROUTING, &routing))
         }),
         ("ah, destination", 51, ah(protocol::DESTINATION, 0xa13, 3, &options(17, &udp))),
@@ -54,7 +59,7 @@ pub(super) fn headers(cage: &mut Cage) {
     ] {
         cage.add(format!("ip {name}"), ip.packet(next, &payload));
     }
-    let whole = super::super::packet::transport::udp(&ip, 40000, 7777, &Random::new(3).bytes(64));
+    let whole = transport::udp(&ip, 40000, 7777, &[0x2a; 64]);
     for (name, offset, more, from, to) in
         [("first", 0, true, 0, 24), ("middle", 3, true, 24, 48), ("last", 6, false, 48, 72)]
     {
@@ -97,7 +102,6 @@ pub(super) fn errors(cage: &mut Cage) {
     for code in 0..=3 {
         add(format!("parameter problem {code}"), 4, code, 6, &udp);
     }
-    add("node query".into(), 139, 1, 0, &[0; 24]);
     add("type 200".into(), 200, 7, 0, b"unknown");
     let mut bad = ip.packet(protocol::ICMP6, &message::icmp6(&ip, 128, 0, 78 << 16, b""));
     put16(&mut bad, 42, 0xbad0);
@@ -166,12 +170,12 @@ pub(super) fn tunnels(cage: &mut Cage) {
     let ip = Ip::v6();
     let four = udp_packet(&Ip::v4(), 40000, 7777, b"inner");
     let six = udp_packet(&Ip::between("2001:db8:1::1", "2001:db8:2::2"), 40000, 7777, b"inner");
-    let gre = super::super::packet::control::Gre { key: Some(0xfeed), ..Default::default() };
+    let gre = Gre { key: Some(0xfeed), ..Gre::default() };
     cage.add("gre", ip.packet(protocol::GRE, &gre.packet(0x0800, &four)));
     cage.add("ip in ip", ip.packet(protocol::IPV4, &four));
     cage.add("ipv6 in ip", ip.packet(protocol::IPV6, &six));
     let routers = Ip { ttl: 255, ..Ip::between("fe80::a", "ff02::12") };
-    // Unlike over IPv4, CARP's own check sum still has no pseudo header.
+    // CARP's check sum has no pseudo header over IPv6 either (netinet/ip_carp.c carp_cksum).
     cage.add("carp", routers.packet(protocol::CARP, &carp(1, 100, 1, 0)));
     let addresses = address("fe80::100").octets();
     let body = vrrp3(&routers, 7, 100, 1, &addresses);
