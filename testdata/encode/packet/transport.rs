@@ -146,10 +146,10 @@ pub fn dns_query() -> Vec<u8> {
         .to_vec()
 }
 
-/// An SCTP packet of one chunk from port 9899 to 2905, check sum CRC-32C.
+/// An SCTP packet of one chunk from port 40000 to 7777, check sum CRC-32C.
 pub fn sctp(tag: u32, kind: u8, flags: u8, value: &[u8]) -> Vec<u8> {
-    let mut out = 9899_u16.to_be_bytes().to_vec();
-    out.extend(2905_u16.to_be_bytes());
+    let mut out = 40000_u16.to_be_bytes().to_vec();
+    out.extend(7777_u16.to_be_bytes());
     out.extend(tag.to_be_bytes());
     out.extend([0; 4]);
     out.extend([kind, flags]);
