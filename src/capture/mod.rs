@@ -15,6 +15,7 @@ mod source;
 
 use std::sync::Arc;
 
+use crate::event::Frame;
 use crate::time::{Precision, Timestamp};
 use crate::wire::ByteOrder;
 use crate::wire::link::LinkType;
@@ -76,5 +77,20 @@ impl Batch {
         let start = record.start as usize;
         let end = start.saturating_add(record.caplen as usize);
         self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// The frames of the batch, each with its index into [`Batch::interfaces`]. A frame check
+    /// sequence is not part of the frame.
+    pub fn frames(&self) -> impl Iterator<Item = (usize, &Interface, Frame<'_>)> {
+        (self.first_frame..).zip(&self.records).filter_map(|(number, record)| {
+            let index = record.interface as usize;
+            let interface = self.interfaces.get(index)?;
+            let fcs = usize::from(interface.fcs_len);
+            let len = (record.len as usize).saturating_sub(fcs);
+            let data = self.data(record);
+            let data = if fcs > 0 { data.get(..len).unwrap_or(data) } else { data };
+            let (ts, precision, link) = (record.ts, interface.precision, interface.link);
+            Some((index, interface, Frame { number, ts, precision, link, data, len }))
+        })
     }
 }

@@ -138,16 +138,14 @@ pub fn parse(frame: &[u8], len: usize, writer: Writer) -> Result<Pflog<'_>, Deco
     Ok(header)
 }
 
-/// Parses the common prefix alone: what can be said of a header that is cut.
+/// Parses a header that is cut, as far as it goes; `None` if not even the prefix is there.
 pub fn parse_cut(frame: &[u8], writer: Writer) -> Option<Pflog<'_>> {
     let (tail, mut header) = prefix(frame).ok()?;
     if header.hdrlen < MIN_LEN {
         return None;
     }
-    let whole = header;
-    if fill_tail(&mut header, tail, writer).is_err() {
-        return Some(whole);
-    }
+    // Where the tail ends too soon, the fields before that are filled.
+    let _ = fill_tail(&mut header, tail, writer);
     Some(header)
 }
 
@@ -204,6 +202,7 @@ fn prefix(i: &[u8]) -> Parsed<'_, Pflog<'_>> {
 /// fields of the longest known layout that fits into it.
 fn fill_tail<'a>(h: &mut Pflog<'a>, tail: &'a [u8], writer: Writer) -> Parsed<'a, ()> {
     let mut i = tail;
+    h.systems = writer.systems(h);
     if h.hdrlen == 49 {
         (i, h.ridentifier) = tracker(i)?;
     }
@@ -214,7 +213,6 @@ fn fill_tail<'a>(h: &mut Pflog<'a>, tail: &'a [u8], writer: Writer) -> Parsed<'a
     if matches!(h.hdrlen, 45 | 49 | 61..) {
         (i, h.dir) = be_u8.map(|dir| Some(Direction(dir))).parse(i)?;
     }
-    h.systems = writer.systems(h);
     if h.systems == Systems::IPFW
         && let Some(owner) = &mut h.owner
     {

@@ -73,9 +73,9 @@ impl Writer {
         };
     }
 
-    /// True when no further record can add to what is known of link type 117's writer.
-    pub fn is_settled(&self, length: u8) -> bool {
-        self.order_seen && length > 61
+    /// True if this frame cannot add to what is known.
+    pub fn is_settled(&self, frame: &[u8]) -> bool {
+        self.order_seen && frame.first().is_some_and(|&length| length > 61)
     }
 
     /// Byte order of a record's uid, pid, rule_uid and rule_pid: as the record itself shows,
