@@ -113,10 +113,21 @@ pub struct Ip<'a> {
     pub ttl: Option<u8>,
     /// Length of the IP packet in bytes, by its own length field, header included.
     pub len: Option<usize>,
-    /// The protocol behind extension headers and AH.
+    /// The protocol behind extension headers and AH; `None` if the bytes end before it is known.
     pub proto: Option<u8>,
     /// Fragmentation: always there for IPv4, for IPv6 with a fragment header.
     pub frag: Option<Frag>,
+}
+
+impl Ip<'_> {
+    /// True if what follows the header is not the start of anything.
+    fn is_later_fragment(&self) -> bool {
+        self.frag.is_some_and(|frag| frag.offset > 0)
+    }
+
+    fn leads_to_ah(&self) -> bool {
+        self.proto == Some(proto::AH) && !self.is_later_fragment()
+    }
 }
 
 /// How a packet is part of a larger one.
@@ -344,20 +355,24 @@ impl<'a> Packet<'a> {
         rest: &'a [u8],
         rest_len: usize,
     ) -> Self {
-        let (mut payload, mut payload_len, mut ah) = (rest, rest_len, None);
-        let later = ip.frag.is_some_and(|frag| frag.offset > 0);
-        if ip.proto == Some(proto::AH)
-            && !later
-            && let Some((next, ah_len, sa)) = parse_ah(payload)
-        {
-            ah = Some(sa);
-            if let Some(behind) = payload.get(ah_len..) {
-                ip.proto = Some(next);
-                (payload, payload_len) = (behind, payload_len.saturating_sub(ah_len));
+        let (mut used, mut ah) = (0, None);
+        if ip.leads_to_ah() {
+            let Some((next, ah_len, sa)) = parse_ah(rest) else {
+                ip.proto = None;
+                return Self { payload_len: rest_len, ..Self::cut(bytes, len, ip) };
+            };
+            (ip.proto, used, ah) = (Some(next), ah_len, Some(sa));
+            if ip.family == Family::Inet6 {
+                // Destination options may stand behind AH (RFC 4302 3.1.1).
+                let behind = rest.get(ah_len..).unwrap_or_default();
+                let more = extensions(behind, next);
+                (ip.proto, ip.frag, used) = (more.proto, ip.frag.or(more.frag), ah_len + more.len);
             }
         }
+        let payload = rest.get(used..).unwrap_or_default();
+        let payload_len = rest_len.saturating_sub(used);
         let transport = match ip.proto {
-            Some(proto) if !later => Transport::parse(proto, payload),
+            Some(proto) if !ip.is_later_fragment() => Transport::parse(proto, payload),
             _ => Transport::None,
         };
         Self { bytes, len, ip, ah, payload, payload_len, transport }
@@ -433,7 +448,7 @@ fn cut_v4(bytes: &[u8]) -> Ip<'_> {
         more: bits & 0x2000 != 0,
         dont: bits & 0x4000 != 0,
     };
-    Ip {
+    let mut ip = Ip {
         family: Family::Inet,
         header: bytes,
         extensions: &[],
@@ -443,7 +458,11 @@ fn cut_v4(bytes: &[u8]) -> Ip<'_> {
         len: word(2).map(usize::from),
         proto: byte(9),
         frag: word(6).map(frag),
+    };
+    if ip.leads_to_ah() {
+        ip.proto = None;
     }
+    ip
 }
 
 fn cut_v6(bytes: &[u8]) -> Ip<'_> {
@@ -461,14 +480,19 @@ fn cut_v6(bytes: &[u8]) -> Ip<'_> {
         dst: address(24),
         ttl: byte(7),
         len: length.map(|&b| 40 + usize::from(u16::from_be_bytes(b))),
-        proto: byte(6),
+        proto: byte(6).filter(|&next| next != proto::AH && !is_extension(next)),
         frag: None,
     }
 }
 
+/// True for the IPv6 extension headers that are stepped over.
+const fn is_extension(proto: u8) -> bool {
+    matches!(proto, proto::HOPOPTS | proto::ROUTING | proto::FRAGMENT | proto::DSTOPTS)
+}
+
 /// IPv6 extension headers that were stepped over.
 struct Extensions {
-    /// Their length in bytes.
+    /// Their length in bytes, which may be more than are there.
     len: usize,
     /// What follows; `None` if the bytes end before that is known.
     proto: Option<u8>,
@@ -480,12 +504,8 @@ struct Extensions {
 /// the middle of a packet.
 fn extensions(bytes: &[u8], first: u8) -> Extensions {
     let mut walk = Extensions { len: 0, proto: Some(first), frag: None };
-    while let Some(kind) = walk.proto {
-        let rest = bytes.get(walk.len..).unwrap_or_default();
-        let (next, len) = match (kind, rest) {
-            (proto::HOPOPTS | proto::ROUTING | proto::DSTOPTS, &[next, words, ..]) => {
-                (next, (usize::from(words) + 1) * 8)
-            }
+    while let Some(kind) = walk.proto.filter(|&kind| is_extension(kind)) {
+        let (next, len) = match (kind, bytes.get(walk.len..).unwrap_or_default()) {
             (proto::FRAGMENT, &[next, _, hi, lo, a, b, c, d, ..]) => {
                 let bits = u16::from_be_bytes([hi, lo]);
                 walk.frag = Some(Frag {
@@ -496,12 +516,14 @@ fn extensions(bytes: &[u8], first: u8) -> Extensions {
                 });
                 (next, 8)
             }
-            _ => break,
+            (proto::HOPOPTS | proto::ROUTING | proto::DSTOPTS, &[next, words, ..]) => {
+                (next, (usize::from(words) + 1) * 8)
+            }
+            _ => {
+                (walk.len, walk.proto) = (walk.len.max(bytes.len()), None);
+                break;
+            }
         };
-        if len > rest.len() {
-            (walk.len, walk.proto) = (bytes.len(), Some(next));
-            break;
-        }
         (walk.len, walk.proto) = (walk.len + len, Some(next));
         if walk.frag.is_some_and(|frag| frag.offset > 0) {
             break;
@@ -554,15 +576,17 @@ fn tcp(bytes: &[u8]) -> Option<Tcp<'_>> {
     let long =
         |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map(|&b| u32::from_be_bytes(b));
     let split = |bits: u16| (usize::from(bits >> 12) * 4, TcpFlags(bits & 0x1ff));
+    let offset_flags = word(12).map(split);
+    let header_len = offset_flags.map_or(0, |(len, _)| len.min(bytes.len()));
     Some(Tcp {
         ports: ports(bytes)?,
         seq: long(4),
         ack: long(8),
-        offset_flags: word(12).map(split),
+        offset_flags,
         win: word(14),
         cksum: word(16),
         urg: word(18),
-        options: bytes.get(20..).unwrap_or_default(),
+        options: bytes.get(20..header_len).unwrap_or_default(),
     })
 }
 
@@ -576,7 +600,10 @@ fn udp(bytes: &[u8]) -> Option<Udp<'_>> {
     let payload = slice.payload();
     let on = |port| ports.src == port || ports.dst == port;
     let carries = if on(IPSEC_NAT_T) {
-        parse_encapsulated(payload).map(Carries::Encapsulated)
+        // The first byte of a cut ESP header may be all ones too.
+        parse_encapsulated(payload)
+            .filter(|&found| found != Encapsulated::Keepalive || slice.length() == 9)
+            .map(Carries::Encapsulated)
     } else if on(ISAKMP) {
         parse_ike(payload).map(Carries::Ike)
     } else {
