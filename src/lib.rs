@@ -13,6 +13,7 @@ pub mod capture;
 pub mod decode;
 pub mod error;
 pub mod event;
+pub mod filter;
 pub mod packet;
 pub mod pf;
 pub mod sink;

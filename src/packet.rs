@@ -9,72 +9,17 @@
 //! Not here: application protocols, reassembly, checksums.
 #![forbid(unsafe_code)]
 
+pub mod proto;
+mod transport;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice, TcpSlice, UdpSlice};
+use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice};
 
+pub use self::transport::{Carries, Icmp, Ports, Tcp, TcpFlags, Transport, Udp};
 use crate::error::{DecodeError, Fault, Layer};
 use crate::pf::Family;
-use crate::wire::ipsec::{
-    Encapsulated, Ike, Sa, parse_ah, parse_encapsulated, parse_esp, parse_ike,
-};
-
-/// IP protocol numbers that are taken apart or printed by name (RFC 790 and its successors).
-pub mod proto {
-    #![expect(missing_docs, reason = "the names are the registry's")]
-    pub const HOPOPTS: u8 = 0;
-    pub const ICMP: u8 = 1;
-    pub const IGMP: u8 = 2;
-    pub const IPIP: u8 = 4;
-    pub const TCP: u8 = 6;
-    pub const UDP: u8 = 17;
-    pub const IPV6: u8 = 41;
-    pub const ROUTING: u8 = 43;
-    pub const FRAGMENT: u8 = 44;
-    pub const GRE: u8 = 47;
-    pub const ESP: u8 = 50;
-    pub const AH: u8 = 51;
-    pub const ICMP6: u8 = 58;
-    pub const NONE: u8 = 59;
-    pub const DSTOPTS: u8 = 60;
-    pub const CARP: u8 = 112;
-    pub const SCTP: u8 = 132;
-    pub const PFSYNC: u8 = 240;
-
-    /// The protocol's name as pfctl and /etc/protocols write it, for those that pf meets.
-    pub const fn name(proto: u8) -> Option<&'static str> {
-        Some(match proto {
-            HOPOPTS => "hopopt",
-            ICMP => "icmp",
-            IGMP => "igmp",
-            IPIP => "ipencap",
-            TCP => "tcp",
-            UDP => "udp",
-            IPV6 => "ipv6",
-            ROUTING => "ipv6-route",
-            FRAGMENT => "ipv6-frag",
-            46 => "rsvp",
-            GRE => "gre",
-            ESP => "esp",
-            AH => "ah",
-            ICMP6 => "ipv6-icmp",
-            NONE => "ipv6-nonxt",
-            DSTOPTS => "ipv6-opts",
-            88 => "eigrp",
-            89 => "ospf",
-            97 => "etherip",
-            103 => "pim",
-            108 => "ipcomp",
-            CARP => "carp",
-            115 => "l2tp",
-            SCTP => "sctp",
-            136 => "udplite",
-            137 => "mpls",
-            PFSYNC => "pfsync",
-            _ => return None,
-        })
-    }
-}
+use crate::wire::ipsec::{Encapsulated, Ike, Sa, parse_ah};
 
 /// A decoded packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,10 +58,21 @@ pub struct Ip<'a> {
     pub ttl: Option<u8>,
     /// Length of the IP packet in bytes, by its own length field, header included.
     pub len: Option<usize>,
-    /// The protocol behind extension headers and AH.
+    /// The protocol behind extension headers and AH; `None` if the bytes end before it is known.
     pub proto: Option<u8>,
     /// Fragmentation: always there for IPv4, for IPv6 with a fragment header.
     pub frag: Option<Frag>,
+}
+
+impl Ip<'_> {
+    /// True if what follows the header is not the start of anything.
+    fn is_later_fragment(&self) -> bool {
+        self.frag.is_some_and(|frag| frag.offset > 0)
+    }
+
+    fn leads_to_ah(&self) -> bool {
+        self.proto == Some(proto::AH) && !self.is_later_fragment()
+    }
 }
 
 /// How a packet is part of a larger one.
@@ -138,128 +94,6 @@ impl Frag {
         self.more || self.offset > 0
     }
 }
-
-/// The header after IP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport<'a> {
-    /// None that is read: a later fragment, an unknown protocol, or not a byte of it is there.
-    None,
-    /// TCP.
-    Tcp(Tcp<'a>),
-    /// UDP.
-    Udp(Udp<'a>),
-    /// SCTP (RFC 9260), common header.
-    Sctp(Ports),
-    /// ICMP.
-    Icmp(Icmp),
-    /// ICMPv6.
-    Icmp6(Icmp),
-    /// ESP.
-    Esp(Sa),
-}
-
-/// Source and destination port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ports {
-    /// Source port.
-    pub src: u16,
-    /// Destination port.
-    pub dst: u16,
-}
-
-/// A TCP header (RFC 9293).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tcp<'a> {
-    /// Ports.
-    pub ports: Ports,
-    /// Sequence number.
-    pub seq: Option<u32>,
-    /// Acknowledgment number, whatever the ACK flag says.
-    pub ack: Option<u32>,
-    /// Header length in bytes and flags, as [`TcpFlags`].
-    pub offset_flags: Option<(usize, TcpFlags)>,
-    /// Window, unscaled.
-    pub win: Option<u16>,
-    /// Checksum.
-    pub cksum: Option<u16>,
-    /// Urgent pointer.
-    pub urg: Option<u16>,
-    /// The options that are there.
-    pub options: &'a [u8],
-}
-
-/// TCP's nine flag bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TcpFlags(pub u16);
-
-impl TcpFlags {
-    /// FIN
-    pub const FIN: u16 = 0x01;
-    /// SYN
-    pub const SYN: u16 = 0x02;
-    /// RST
-    pub const RST: u16 = 0x04;
-    /// ACK
-    pub const ACK: u16 = 0x10;
-    /// URG
-    pub const URG: u16 = 0x20;
-
-    /// True if one of these bits is set.
-    pub const fn has(self, bits: u16) -> bool {
-        self.0 & bits != 0
-    }
-
-    /// Appends tcpdump's letters (`S.`, `F.`, `P.`, …), or `none`.
-    pub fn push(self, out: &mut Vec<u8>) {
-        const LETTERS: &[u8; 9] = b"FSRP.UEWe";
-        if self.0 & 0x1ff == 0 {
-            out.extend_from_slice(b"none");
-        }
-        for (bit, &letter) in LETTERS.iter().enumerate() {
-            if self.has(1 << bit) {
-                out.push(letter);
-            }
-        }
-    }
-}
-
-/// A UDP header, and what its ports say it carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Udp<'a> {
-    /// Ports.
-    pub ports: Ports,
-    /// Length field: header and payload.
-    pub len: Option<u16>,
-    /// Checksum; 0 for none.
-    pub cksum: Option<u16>,
-    /// The captured payload.
-    pub payload: &'a [u8],
-    /// IKE or encapsulated ESP.
-    pub carries: Carries,
-}
-
-/// What a UDP datagram carries, of the things read here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Carries {
-    /// Nothing read here.
-    Other,
-    /// Port 500: IKE.
-    Ike(Ike),
-    /// Port 4500: ESP, IKE or a keep-alive.
-    Encapsulated(Encapsulated),
-}
-
-/// An ICMP or ICMPv6 header's first bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Icmp {
-    /// Type.
-    pub kind: u8,
-    /// Code.
-    pub code: Option<u8>,
-}
-
-const ISAKMP: u16 = 500;
-const IPSEC_NAT_T: u16 = 4500;
 
 impl<'a> Packet<'a> {
     /// Decodes a packet of which `bytes` were captured and which had `len` bytes.
@@ -344,20 +178,24 @@ impl<'a> Packet<'a> {
         rest: &'a [u8],
         rest_len: usize,
     ) -> Self {
-        let (mut payload, mut payload_len, mut ah) = (rest, rest_len, None);
-        let later = ip.frag.is_some_and(|frag| frag.offset > 0);
-        if ip.proto == Some(proto::AH)
-            && !later
-            && let Some((next, ah_len, sa)) = parse_ah(payload)
-        {
-            ah = Some(sa);
-            if let Some(behind) = payload.get(ah_len..) {
-                ip.proto = Some(next);
-                (payload, payload_len) = (behind, payload_len.saturating_sub(ah_len));
+        let (mut used, mut ah) = (0, None);
+        if ip.leads_to_ah() {
+            let Some((next, ah_len, sa)) = parse_ah(rest) else {
+                ip.proto = None;
+                return Self { payload_len: rest_len, ..Self::cut(bytes, len, ip) };
+            };
+            (ip.proto, used, ah) = (Some(next), ah_len, Some(sa));
+            if ip.family == Family::Inet6 {
+                // Destination options may stand behind AH (RFC 4302 3.1.1).
+                let behind = rest.get(ah_len..).unwrap_or_default();
+                let more = extensions(behind, next);
+                (ip.proto, ip.frag, used) = (more.proto, ip.frag.or(more.frag), ah_len + more.len);
             }
         }
+        let payload = rest.get(used..).unwrap_or_default();
+        let payload_len = rest_len.saturating_sub(used);
         let transport = match ip.proto {
-            Some(proto) if !later => Transport::parse(proto, payload),
+            Some(proto) if !ip.is_later_fragment() => Transport::parse(proto, payload),
             _ => Transport::None,
         };
         Self { bytes, len, ip, ah, payload, payload_len, transport }
@@ -433,7 +271,7 @@ fn cut_v4(bytes: &[u8]) -> Ip<'_> {
         more: bits & 0x2000 != 0,
         dont: bits & 0x4000 != 0,
     };
-    Ip {
+    let mut ip = Ip {
         family: Family::Inet,
         header: bytes,
         extensions: &[],
@@ -443,7 +281,11 @@ fn cut_v4(bytes: &[u8]) -> Ip<'_> {
         len: word(2).map(usize::from),
         proto: byte(9),
         frag: word(6).map(frag),
+    };
+    if ip.leads_to_ah() {
+        ip.proto = None;
     }
+    ip
 }
 
 fn cut_v6(bytes: &[u8]) -> Ip<'_> {
@@ -461,14 +303,19 @@ fn cut_v6(bytes: &[u8]) -> Ip<'_> {
         dst: address(24),
         ttl: byte(7),
         len: length.map(|&b| 40 + usize::from(u16::from_be_bytes(b))),
-        proto: byte(6),
+        proto: byte(6).filter(|&next| next != proto::AH && !is_extension(next)),
         frag: None,
     }
 }
 
+/// True for the IPv6 extension headers that are stepped over.
+const fn is_extension(proto: u8) -> bool {
+    matches!(proto, proto::HOPOPTS | proto::ROUTING | proto::FRAGMENT | proto::DSTOPTS)
+}
+
 /// IPv6 extension headers that were stepped over.
 struct Extensions {
-    /// Their length in bytes.
+    /// Their length in bytes, which may be more than are there.
     len: usize,
     /// What follows; `None` if the bytes end before that is known.
     proto: Option<u8>,
@@ -480,12 +327,8 @@ struct Extensions {
 /// the middle of a packet.
 fn extensions(bytes: &[u8], first: u8) -> Extensions {
     let mut walk = Extensions { len: 0, proto: Some(first), frag: None };
-    while let Some(kind) = walk.proto {
-        let rest = bytes.get(walk.len..).unwrap_or_default();
-        let (next, len) = match (kind, rest) {
-            (proto::HOPOPTS | proto::ROUTING | proto::DSTOPTS, &[next, words, ..]) => {
-                (next, (usize::from(words) + 1) * 8)
-            }
+    while let Some(kind) = walk.proto.filter(|&kind| is_extension(kind)) {
+        let (next, len) = match (kind, bytes.get(walk.len..).unwrap_or_default()) {
             (proto::FRAGMENT, &[next, _, hi, lo, a, b, c, d, ..]) => {
                 let bits = u16::from_be_bytes([hi, lo]);
                 walk.frag = Some(Frag {
@@ -496,97 +339,18 @@ fn extensions(bytes: &[u8], first: u8) -> Extensions {
                 });
                 (next, 8)
             }
-            _ => break,
+            (proto::HOPOPTS | proto::ROUTING | proto::DSTOPTS, &[next, words, ..]) => {
+                (next, (usize::from(words) + 1) * 8)
+            }
+            _ => {
+                (walk.len, walk.proto) = (walk.len.max(bytes.len()), None);
+                break;
+            }
         };
-        if len > rest.len() {
-            (walk.len, walk.proto) = (bytes.len(), Some(next));
-            break;
-        }
         (walk.len, walk.proto) = (walk.len + len, Some(next));
         if walk.frag.is_some_and(|frag| frag.offset > 0) {
             break;
         }
     }
     walk
-}
-
-impl<'a> Transport<'a> {
-    fn parse(number: u8, bytes: &'a [u8]) -> Self {
-        match number {
-            proto::TCP => tcp(bytes).map(Self::Tcp),
-            proto::UDP => udp(bytes).map(Self::Udp),
-            proto::SCTP => ports(bytes).map(Self::Sctp),
-            proto::ICMP => icmp(bytes).map(Self::Icmp),
-            proto::ICMP6 => icmp(bytes).map(Self::Icmp6),
-            proto::ESP => parse_esp(bytes).map(Self::Esp),
-            _ => None,
-        }
-        .unwrap_or(Self::None)
-    }
-}
-
-fn ports(bytes: &[u8]) -> Option<Ports> {
-    let &[a, b, c, d] = bytes.first_chunk::<4>()?;
-    Some(Ports { src: u16::from_be_bytes([a, b]), dst: u16::from_be_bytes([c, d]) })
-}
-
-fn icmp(bytes: &[u8]) -> Option<Icmp> {
-    bytes.first().map(|&kind| Icmp { kind, code: bytes.get(1).copied() })
-}
-
-fn tcp(bytes: &[u8]) -> Option<Tcp<'_>> {
-    if let Ok(slice) = TcpSlice::from_slice(bytes) {
-        let header_len = usize::from(slice.data_offset()) * 4;
-        let &[.., hi, lo] = bytes.first_chunk::<14>()?;
-        return Some(Tcp {
-            ports: Ports { src: slice.source_port(), dst: slice.destination_port() },
-            seq: Some(slice.sequence_number()),
-            ack: Some(slice.acknowledgment_number()),
-            offset_flags: Some((header_len, TcpFlags(u16::from_be_bytes([hi, lo]) & 0x1ff))),
-            win: Some(slice.window_size()),
-            cksum: Some(slice.checksum()),
-            urg: Some(slice.urgent_pointer()),
-            options: bytes.get(20..header_len).unwrap_or_default(),
-        });
-    }
-    let word =
-        |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map(|&b| u16::from_be_bytes(b));
-    let long =
-        |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map(|&b| u32::from_be_bytes(b));
-    let split = |bits: u16| (usize::from(bits >> 12) * 4, TcpFlags(bits & 0x1ff));
-    Some(Tcp {
-        ports: ports(bytes)?,
-        seq: long(4),
-        ack: long(8),
-        offset_flags: word(12).map(split),
-        win: word(14),
-        cksum: word(16),
-        urg: word(18),
-        options: bytes.get(20..).unwrap_or_default(),
-    })
-}
-
-fn udp(bytes: &[u8]) -> Option<Udp<'_>> {
-    let Ok(slice) = UdpSlice::from_slice_lax(bytes) else {
-        let len = bytes.get(4..).and_then(<[u8]>::first_chunk).map(|&b| u16::from_be_bytes(b));
-        let (ports, carries) = (ports(bytes)?, Carries::Other);
-        return Some(Udp { ports, len, cksum: None, payload: &[], carries });
-    };
-    let ports = Ports { src: slice.source_port(), dst: slice.destination_port() };
-    let payload = slice.payload();
-    let on = |port| ports.src == port || ports.dst == port;
-    let carries = if on(IPSEC_NAT_T) {
-        parse_encapsulated(payload).map(Carries::Encapsulated)
-    } else if on(ISAKMP) {
-        parse_ike(payload).map(Carries::Ike)
-    } else {
-        None
-    };
-    Some(Udp {
-        ports,
-        len: Some(slice.length()),
-        cksum: Some(slice.checksum()),
-        payload,
-        carries: carries.unwrap_or(Carries::Other),
-    })
 }

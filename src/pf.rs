@@ -345,6 +345,16 @@ impl Family {
         }
     }
 
+    /// The family of an IP header by its version, the high four bits of its first byte.
+    #[inline]
+    pub const fn from_version(version: u8) -> Option<Self> {
+        match version {
+            4 => Some(Self::Inet),
+            6 => Some(Self::Inet6),
+            _ => None,
+        }
+    }
+
     /// pf.conf's word for it.
     pub const fn name(self) -> &'static str {
         match self {

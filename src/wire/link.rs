@@ -157,7 +157,7 @@ pub fn parse(link: LinkType, frame: &[u8], order: ByteOrder) -> Result<Link<'_>,
         LinkType::NULL => (4, null(frame, order)),
         LinkType::LOOP => (4, null(frame, ByteOrder::Big)),
         LinkType::ENC => (12, enc(frame, order)),
-        LinkType::ETHERNET => (14, ethernet(frame)),
+        LinkType::ETHERNET => (ethernet_needed(frame), ethernet(frame)),
         LinkType::LINUX_SLL => (16, sll(frame)),
         LinkType::LINUX_SLL2 => (20, sll2(frame)),
         LinkType(n) => return Err(err(Fault::UnknownLinkType(n))),
@@ -204,6 +204,14 @@ fn network_of_ethertype(ethertype: u16) -> Network {
         0x0800 | 0x86dd => Network::Ip,
         ..=1500 => Network::Llc,
         _ => Network::Other(ethertype),
+    }
+}
+
+/// Length of the header of a frame that is too short for it: one more tag than is there.
+fn ethernet_needed(frame: &[u8]) -> usize {
+    match frame.len().checked_sub(14) {
+        Some(tags) => tags.saturating_add(1).next_multiple_of(4).saturating_add(14),
+        None => 14,
     }
 }
 

@@ -90,6 +90,8 @@ pub struct Owner {
 pub struct Other {
     /// The kernel's mark that they differ from the packet's.
     pub rewritten: bool,
+    /// Family of the addresses: where `af` and `naf` differ, the one that the packet is not of.
+    pub family: Option<Family>,
     /// Source address; an IPv4 address stands in the first four bytes.
     pub saddr: [u8; 16],
     /// Destination address.
@@ -101,9 +103,9 @@ pub struct Other {
 }
 
 impl Pflog<'_> {
-    /// Family of [`Other`]'s addresses: `naf`, or `af` where that is not set.
+    /// Family of [`Other`]'s addresses.
     pub fn other_family(&self) -> Option<Family> {
-        Family::from_af(self.naf.map_or(self.af, u32::from))
+        self.other.and_then(|other| other.family)
     }
 
     /// True for a `pass` that was most likely a drop. Kernels up to OpenBSD 7.4, FreeBSD 14 and
@@ -135,6 +137,12 @@ pub fn parse(frame: &[u8], len: usize, writer: Writer) -> Result<Pflog<'_>, Deco
     let (tail, mut header) = prefix(frame).map_err(|_| truncated)?;
     fill_tail(&mut header, tail, writer).map_err(|_| truncated)?;
     header.skip = find_packet(frame, len, &header, skip);
+    if let Some(other) = &mut header.other {
+        // Until 6.8 a packet of af-to is in the family `naf`, and its addresses are in `af`.
+        let packet = frame.get(header.skip).and_then(|first| Family::from_version(first >> 4));
+        let (af, naf) = (Family::from_af(header.af), other.family);
+        other.family = if packet.is_some() && packet == naf { af.or(naf) } else { naf };
+    }
     Ok(header)
 }
 
@@ -234,7 +242,8 @@ fn fill_tail<'a>(h: &mut Pflog<'a>, tail: &'a [u8], writer: Writer) -> Parsed<'a
             let (rest, rewritten) = be_u8(i)?;
             (i, h.naf) = family(rest)?;
             (i, _) = be_u8(i)?;
-            (i, h.other) = other(i, rewritten != 0)?;
+            let family = Family::from_af(h.naf.map_or(h.af, u32::from));
+            (i, h.other) = other(i, rewritten != 0, family)?;
         }
         _ => {}
     }
@@ -249,13 +258,13 @@ fn family(i: &[u8]) -> Parsed<'_, Option<u8>> {
     be_u8.map(|af| (af != 0).then_some(af)).parse(i)
 }
 
-fn other(i: &[u8], rewritten: bool) -> Parsed<'_, Option<Other>> {
+fn other(i: &[u8], rewritten: bool, family: Option<Family>) -> Parsed<'_, Option<Other>> {
     let address = || take(16usize).map(|a: &[u8]| <[u8; 16]>::try_from(a).unwrap_or_default());
     let (i, saddr) = address().parse(i)?;
     let (i, daddr) = address().parse(i)?;
     let (i, sport) = be_u16(i)?;
     let (i, dport) = be_u16(i)?;
-    Ok((i, Some(Other { rewritten, saddr, daddr, sport, dport })))
+    Ok((i, Some(Other { rewritten, family, saddr, daddr, sport, dport })))
 }
 
 fn owner(raw: &[u8], order: ByteOrder) -> Owner {
@@ -277,26 +286,23 @@ pub const NO_UID: [u32; 2] = [u32::MAX, 0x7fff_ffff];
 pub const NO_PID: [i32; 4] = [100_000, 32_767, 30_001, -1];
 
 /// Offset of the packet. It is the padded length, unless no IP header that agrees with itself
-/// stands there and one does at another place where a writer may have put it: FreeBSD 12's
-/// pfSense pads a length of 68 to 72 or 76, by its `sizeof(long)`, and a future writer may
-/// do something else again.
+/// stands there and one does at another place where a writer may have put it.
 fn find_packet(frame: &[u8], len: usize, header: &Pflog<'_>, skip: usize) -> usize {
+    let version = |skip: usize| frame.get(skip).and_then(|first| Family::from_version(first >> 4));
     let at = |skip: usize| frame.get(skip..).is_some_and(|ip| is_ip(ip, len.saturating_sub(skip)));
-    let expected = match Family::from_af(header.af) {
-        Some(Family::Inet) => 4,
-        Some(Family::Inet6) => 6,
-        None => return skip,
-    };
-    let Some(first) = frame.get(skip) else { return skip };
-    if header.hdrlen != 68 && (first >> 4 == expected || at(skip)) {
+    if header.hdrlen == 68 {
+        // FreeBSD 12's pfSense pads with `sizeof(long)`, and with zeros.
+        let cut = || if version(72).is_some() { 72 } else { frame.len().min(76) };
+        return [72, 76, 68].into_iter().find(|&skip| at(skip)).unwrap_or_else(cut);
+    }
+    let expected = Family::from_af(header.af);
+    if expected.is_none() || skip >= frame.len() || version(skip) == expected || at(skip) {
         return skip;
     }
     let length = usize::from(header.hdrlen);
     [length.next_multiple_of(8), 64, 68, 72, 76, length]
         .into_iter()
-        .filter(|&other| other >= length && at(other))
-        // A real 68-byte header is never followed by the packet at once.
-        .find(|&other| header.hdrlen != 68 || other > 68)
+        .find(|&other| other >= length && at(other))
         .unwrap_or(skip)
 }
 
@@ -333,6 +339,7 @@ fn old(i: &[u8], writer: Writer) -> Parsed<'_, Pflog<'_>> {
     let (i, reason) = be_u16(i)?;
     let (i, action) = be_u16(i)?;
     let (i, dir) = be_u16(i)?;
+    let dir = u8::try_from(dir).ok().map(|code| writer.old_direction(code));
     let header = Pflog {
         hdrlen: 28,
         skip: OLD_LEN,
@@ -344,7 +351,7 @@ fn old(i: &[u8], writer: Writer) -> Parsed<'_, Pflog<'_>> {
         ruleset: &[],
         rulenr: (rnr != u16::MAX).then_some(u32::from(rnr)),
         subrulenr: None,
-        dir: Some(writer.old_direction(code(dir))),
+        dir,
         owner: None,
         ridentifier: None,
         naf: None,

@@ -2,7 +2,7 @@
 //! old direction codes. A record alone often does not tell; the records before it do.
 
 use super::ByteOrder;
-use super::pflog::{NO_UID, Pflog};
+use super::pflog::{MIN_LEN, NO_UID, PREFIX_LEN, Pflog};
 use crate::pf::{Action, Direction, Systems};
 
 /// What is known of the machine that wrote a source's records.
@@ -48,6 +48,9 @@ impl Writer {
     /// Learns from a frame of link type 117.
     pub fn observe(&mut self, frame: &[u8]) {
         let Some(&[length, af]) = frame.first_chunk::<2>() else { return };
+        if length < MIN_LEN || frame.len() < PREFIX_LEN {
+            return;
+        }
         if length < 61 {
             self.systems = self.systems.narrowed(by_length(length).narrowed(by_family(af)));
             return;

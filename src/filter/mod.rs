@@ -1,0 +1,92 @@
+//! The filter language: which events are shown.
+//!
+//! It is pcap-filter(7)'s as far as pflog and IP packets go, pf's words included, with the same
+//! grammar: `and` and `or` bind alike and from the left, `not` binds tighter, a value without
+//! qualifiers takes those before it (`port 22 or 53`). What is asked is asked of the decoded
+//! event, so an expression means the same for a log of every system: IPv6 is found by the
+//! packet, directions where each header has them, names by the system that wrote the record.
+//!
+//! - `host`, `net` and `port` look at the packet alone: not at the addresses that pf keeps of
+//!   the other side of a translation, and not at a packet that an ICMP error quotes. Only the
+//!   first fragment has ports.
+//! - A protocol is found behind IPv6's extension headers and AH as well.
+//! - A word for a field of pf's header is false for a frame without that field, so `not action
+//!   pass` is true for it.
+//!
+//! ```text
+//! words -> lex (tokens) -> parse (grammar) -> value, names (what a word stands for) -> Expr
+//! ```
+//!
+//! Not here: expressions over bytes (`tcp[13]`), and the words of [`words::LATER`].
+#![forbid(unsafe_code)]
+
+mod error;
+mod eval;
+mod expr;
+mod lex;
+mod names;
+mod parse;
+mod value;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+pub use error::Error;
+
+use crate::event::Event;
+use expr::Expr;
+use names::{Names, System};
+
+/// Longest expression in bytes.
+pub const MAX_LEN: usize = 64 * 1024;
+/// Deepest nesting of parentheses and `not`.
+pub const MAX_DEPTH: usize = 256;
+
+/// A compiled expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    /// `None` for the empty expression, which is true of everything.
+    expr: Option<Expr>,
+}
+
+impl Filter {
+    /// Compiles an expression; an empty one is true of every event. Looks up service names in
+    /// /etc/services and host names with the system's resolver, if there are any.
+    ///
+    /// # Errors
+    /// When it is not an expression, with the place and, where one is near, the word meant.
+    pub fn parse(words: &str) -> Result<Self, Error> {
+        Self::parse_with(words, &System)
+    }
+
+    fn parse_with(words: &str, names: &dyn Names) -> Result<Self, Error> {
+        let parsed = if words.len() > MAX_LEN {
+            Err(Error::new(format!("an expression has {MAX_LEN} bytes at most"), 0..0))
+        } else {
+            parse::parse(words, names)
+        };
+        parsed.map(|expr| Self { expr }).map_err(|error| error.of(words))
+    }
+
+    /// True if the expression is true of the event.
+    #[inline]
+    pub fn matches(&self, event: &Event<'_>) -> bool {
+        self.expr.as_ref().is_none_or(|expr| expr.matches(event))
+    }
+
+    /// True if there is no expression: every event matches.
+    pub const fn is_empty(&self) -> bool {
+        self.expr.is_none()
+    }
+}
+
+/// Writes the expression as it was understood: every qualifier written out, every name looked
+/// up.
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.expr.as_ref().map_or(Ok(()), |expr| expr.fmt(f))
+    }
+}

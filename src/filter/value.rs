@@ -1,0 +1,480 @@
+//! What a value means behind its head: numbers, addresses, ports, names.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
+
+use crate::packet::proto;
+use crate::pf::{Action, Direction, Family, Reason};
+
+use super::error::{Error, nearest, quoted};
+use super::expr::{Code, Expr, Net, Op, Pattern, Protos, Side, Test};
+use super::names::{self, Names};
+use super::words::{self, Field, Kind, Protocol};
+
+/// What a value is a value of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Head {
+    Quals(Quals),
+    Field(Field),
+}
+
+/// pcap-filter's qualifiers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Quals {
+    pub(super) protocol: Option<Protocol>,
+    pub(super) side: Side,
+    /// `None`: a host, or a network where it has a mask.
+    pub(super) kind: Option<Kind>,
+}
+
+/// A word in the place of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Value<'a> {
+    pub(super) word: &'a str,
+    pub(super) at: Range<usize>,
+}
+
+impl Head {
+    /// True if the first word behind it is its value even if it is a keyword: where the values
+    /// are a list of names that holds keywords (`proto tcp`), and for the names of interfaces
+    /// and anchors.
+    pub(super) const fn takes_keywords(self) -> bool {
+        matches!(self, Self::Field(_) | Self::Quals(Quals { kind: Some(Kind::Proto), .. }))
+    }
+
+    pub(super) const fn takes_mask(self) -> bool {
+        matches!(self, Self::Quals(Quals { kind: None | Some(Kind::Net), .. }))
+    }
+}
+
+/// Why a protocol cannot qualify a kind of value.
+pub(super) fn check_protocol(protocol: Protocol, kind: Option<Kind>) -> Result<(), &'static str> {
+    match (protocol, kind) {
+        (Protocol::Ethertype(_), _) => Err("only IP's addresses, ports and protocols are read"),
+        (Protocol::Of(..), Some(Kind::Proto)) => Err("only 'ip' and 'ip6' go before 'proto'"),
+        (Protocol::Of(_, number), Some(Kind::Port | Kind::Portrange))
+            if protos(number).is_none() =>
+        {
+            Err("this protocol has no ports")
+        }
+        _ => Ok(()),
+    }
+}
+
+const fn protos(number: u8) -> Option<Protos> {
+    match number {
+        proto::TCP => Some(Protos::TCP),
+        proto::UDP => Some(Protos::UDP),
+        proto::SCTP => Some(Protos::SCTP),
+        _ => None,
+    }
+}
+
+/// The question that a head and a value are.
+pub(super) fn expr(
+    head: Head,
+    value: &Value<'_>,
+    mask: Option<&Value<'_>>,
+    names: &dyn Names,
+) -> Result<Expr, Error> {
+    let Quals { protocol, side, kind } = match head {
+        Head::Field(field) => return Ok(Expr::Test(value.field(field)?)),
+        Head::Quals(quals) => quals,
+    };
+    let of_port = matches!(kind, Some(Kind::Port | Kind::Portrange));
+    let inner = match kind {
+        Some(Kind::Proto) => {
+            let family = match protocol {
+                Some(Protocol::Ip(family)) => Some(family),
+                _ => None,
+            };
+            return Ok(Expr::Test(Test::Proto { family, number: value.protocol()? }));
+        }
+        Some(Kind::Port | Kind::Portrange) => {
+            let wanted = match protocol {
+                Some(Protocol::Of(_, number)) => protos(number).unwrap_or(Protos::ALL),
+                _ => Protos::ALL,
+            };
+            let ports = if kind == Some(Kind::Port) {
+                value.ports(wanted, names)?
+            } else {
+                vec![value.portrange(wanted, names)?]
+            };
+            any(ports.into_iter().map(|(protos, first, last)| Test::Ports {
+                protos,
+                side,
+                first,
+                last,
+            }))
+        }
+        Some(Kind::Host | Kind::Net) | None => {
+            let slash = value.word.contains('/') || mask.is_some();
+            let nets = if kind == Some(Kind::Net) || (kind.is_none() && slash) {
+                vec![value.net(mask)?]
+            } else {
+                value.host(names)?
+            };
+            let family = match protocol {
+                Some(Protocol::Ip(family)) => Some(family),
+                _ => None,
+            };
+            let fits = |net: &Net| match family {
+                None => true,
+                Some(Family::Inet) => matches!(net, Net::V4 { .. }),
+                Some(Family::Inet6) => matches!(net, Net::V6 { .. }),
+            };
+            let nets = nets.into_iter().filter(fits).map(|net| Test::Net { side, net });
+            any(nets)
+        }
+    };
+    let Some(inner) = inner else {
+        let version = if protocol == Some(Protocol::Ip(Family::Inet)) { "IPv4" } else { "IPv6" };
+        return Err(value.error(format!("{} has no {version} address", quoted(value.word))));
+    };
+    Ok(match protocol {
+        Some(Protocol::Ip(_)) if !of_port => inner,
+        Some(Protocol::Of(None, number)) if of_port && protos(number).is_some() => inner,
+        Some(protocol) => {
+            Expr::Chain(Box::new(Expr::Test(protocol.test())), vec![(Op::And, inner)])
+        }
+        None => inner,
+    })
+}
+
+/// One of the tests, or all joined by `or`; `None` without any.
+fn any(tests: impl IntoIterator<Item = Test>) -> Option<Expr> {
+    let mut tests = tests.into_iter().map(Expr::Test);
+    let first = tests.next()?;
+    let rest: Vec<_> = tests.map(|test| (Op::Or, test)).collect();
+    Some(if rest.is_empty() { first } else { Expr::Chain(Box::new(first), rest) })
+}
+
+/// True of a word that can only be an address or a network.
+pub(super) fn is_address(word: &str) -> bool {
+    let (address, masked) = match word.split_once('/') {
+        Some((address, _)) => (address, true),
+        None => (word, false),
+    };
+    let digits = !address.is_empty() && address.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    address.parse::<Ipv6Addr>().is_ok() || (digits && (masked || address.contains('.')))
+}
+
+/// What an unknown word at the start of an expression may have been meant to be.
+pub(super) fn meant(word: &str) -> Option<String> {
+    let lower = word.to_ascii_lowercase();
+    let of = |names: &[&'static str]| names.iter().copied().find(|name| **name == *lower);
+    let action = match &*lower {
+        "accept" | "drop" => Some(&*lower),
+        _ => of(&Action::NAMES),
+    };
+    if let Some(name) = action {
+        return Some(format!("action {name}"));
+    }
+    if let Some(name) = of(&Reason::NAMES) {
+        return Some(format!("reason {name}"));
+    }
+    if word.parse::<u16>().is_ok() {
+        return Some(format!("port {word}"));
+    }
+    nearest(word, words::all()).map(str::to_owned)
+}
+
+/// Bytes of an interface's or anchor's name that pf's header has room for.
+const NAME_LEN: usize = 15;
+
+impl Value<'_> {
+    fn error(&self, message: impl Into<String>) -> Error {
+        Error::new(message, self.at.clone())
+    }
+
+    /// A number as C writes it: decimal, hexadecimal behind `0x`, octal behind `0`.
+    fn number(&self, max: u32) -> Result<u32, Error> {
+        let (digits, radix) = match self.word {
+            "0" => ("0", 10),
+            word => match (word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")), word) {
+                (Some(hex), _) => (hex, 16),
+                (None, word) => word.strip_prefix('0').map_or((word, 10), |octal| (octal, 8)),
+            },
+        };
+        if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+            let kind = match radix {
+                16 => "a hexadecimal number",
+                8 if digits.bytes().all(|b| b.is_ascii_digit()) => {
+                    "an octal number, as which a leading 0 marks it"
+                }
+                _ => "a number",
+            };
+            return Err(self.error(format!("{} is not {kind}", quoted(self.word))));
+        }
+        match u32::from_str_radix(digits, radix) {
+            Ok(n) if n <= max => Ok(n),
+            _ => Err(self.error(format!("{} is more than {max}", quoted(self.word)))),
+        }
+    }
+
+    fn is_number(&self) -> bool {
+        self.word.bytes().all(|b| b.is_ascii_digit()) || self.word.starts_with("0x")
+    }
+
+    fn field(&self, field: Field) -> Result<Test, Error> {
+        let any = || self.number(u32::MAX);
+        let id = || self.number(i32::MAX.unsigned_abs()).map(u32::cast_signed);
+        let rule = |none: &[&str]| match none.contains(&self.word) {
+            true => Ok(None),
+            false => any().map(|n| (n != u32::MAX).then_some(n)),
+        };
+        Ok(match field {
+            Field::Ifname => Test::Ifname(self.name("interface")?),
+            Field::Ruleset => Test::Ruleset(self.name("anchor")?),
+            Field::Rule => Test::Rule(rule(&["def", "default"])?),
+            Field::Subrule => Test::Subrule(rule(&["none"])?),
+            Field::Reason => Test::Reason(self.code("reason", &Reason::NAMES, Code::reason)?),
+            Field::Action => Test::Action(self.code("action", &Action::NAMES, Code::action)?),
+            Field::Dir => Test::Dir(self.direction()?),
+            Field::Rid => Test::Rid(any()?),
+            Field::Uid => Test::Uid(any()?),
+            Field::Pid => Test::Pid(id()?),
+            Field::RuleUid => Test::RuleUid(any()?),
+            Field::RulePid => Test::RulePid(id()?),
+            Field::Spi => Test::Spi(any()?),
+            Field::Less => Test::Less(any()?),
+            Field::Greater => Test::Greater(any()?),
+        })
+    }
+
+    fn name(&self, of: &str) -> Result<Pattern, Error> {
+        let pattern = Pattern::new(self.word);
+        if pattern.glob || self.word.len() <= NAME_LEN {
+            return Ok(pattern);
+        }
+        let start: String = self.word.chars().take(NAME_LEN).collect();
+        let message = format!("pf logs {NAME_LEN} bytes of the name of an {of}");
+        Err(self.error(message).suggest(Some(format!("{start}*"))))
+    }
+
+    fn code(
+        &self,
+        what: &str,
+        names: &[&'static str],
+        named: fn(&'static str) -> Code,
+    ) -> Result<Code, Error> {
+        if self.is_number() {
+            let number = self.number(u32::from(u8::MAX))?;
+            return Ok(Code::Number(u8::try_from(number).unwrap_or(u8::MAX)));
+        }
+        let lower = self.word.to_ascii_lowercase();
+        let word = match (what, &*lower) {
+            ("action", "accept") => "pass",
+            ("action", "drop") => "block",
+            (_, word) => word,
+        };
+        match names.iter().find(|name| **name == word) {
+            Some(name) => Ok(named(name)),
+            None => Err(self
+                .error(format!("{} is not the name of any {what} of pf", quoted(self.word)))
+                .suggest(nearest(word, names.iter().copied()))),
+        }
+    }
+
+    fn direction(&self) -> Result<Direction, Error> {
+        let mut all = (0..=3).map(Direction);
+        all.find(|dir| dir.name() == Some(self.word)).ok_or_else(|| {
+            self.error(format!("{} is not a direction: in, out or fwd", quoted(self.word)))
+        })
+    }
+
+    fn protocol(&self) -> Result<u8, Error> {
+        if self.is_number() {
+            let number = self.number(u32::from(u8::MAX))?;
+            return Ok(u8::try_from(number).unwrap_or(u8::MAX));
+        }
+        words::protocol(self.word).ok_or_else(|| {
+            let message =
+                format!("the protocol {} is not known: write its number", quoted(self.word));
+            self.error(message).suggest(nearest(self.word, words::protocols()))
+        })
+    }
+
+    /// The port or ports of a number or a service.
+    fn ports(&self, wanted: Protos, names: &dyn Names) -> Result<Vec<(Protos, u16, u16)>, Error> {
+        if self.is_number() {
+            let port = self.number(u32::from(u16::MAX))?;
+            let port = u16::try_from(port).unwrap_or(u16::MAX);
+            return Ok(vec![(wanted, port, port)]);
+        }
+        let services = names.services().map_err(|error| {
+            self.error(format!(
+                "the service {} is not known: /etc/services: {error}",
+                quoted(self.word)
+            ))
+        })?;
+        let all = names::ports(&services, self.word);
+        let fit: Vec<_> = all
+            .iter()
+            .map(|&(port, protos)| (protos.and(wanted), port, port))
+            .filter(|(protos, ..)| !protos.is_empty())
+            .collect();
+        match (fit.is_empty(), all.first()) {
+            (false, _) => Ok(fit),
+            (true, Some((_, protos))) => Err(self.error(format!(
+                "{} is a service of {}, not of {}",
+                quoted(self.word),
+                protos.name(),
+                wanted.name()
+            ))),
+            (true, None) => {
+                Err(self
+                    .error(format!("the service {} is not in /etc/services", quoted(self.word))))
+            }
+        }
+    }
+
+    /// Two ports joined by `-`, or one; the smaller may be the second.
+    fn portrange(&self, wanted: Protos, names: &dyn Names) -> Result<(Protos, u16, u16), Error> {
+        let one = |at: Range<usize>| {
+            let word = self.word.get(at.clone()).unwrap_or_default();
+            let start = self.at.start;
+            let end = Value { word, at: start + at.start..start + at.end };
+            let ports = end.ports(wanted, names)?;
+            ports.first().copied().ok_or_else(|| end.error("no port"))
+        };
+        let mut dashes = self.word.match_indices('-').map(|(at, _)| at).peekable();
+        if dashes.peek().is_none() {
+            return one(0..self.word.len());
+        }
+        let mut result = Err(self.error("not a range"));
+        // A dash may also be part of a service's name.
+        for dash in dashes.take(8) {
+            result = one(0..dash).and_then(|(a, first, _)| {
+                let (b, last, _) = one(dash + 1..self.word.len())?;
+                Ok((a.and(b), first.min(last), first.max(last)))
+            });
+            if result.is_ok() {
+                break;
+            }
+        }
+        let (protos, first, last) = result?;
+        if protos.is_empty() {
+            return Err(self.error("the ends of the range are of different protocols"));
+        }
+        Ok((protos, first, last))
+    }
+
+    fn host(&self, names: &dyn Names) -> Result<Vec<Net>, Error> {
+        let word = self.word;
+        if let Ok(address) = word.parse::<Ipv6Addr>() {
+            return Ok(vec![Net::V6 { addr: address.into(), mask: u128::MAX }]);
+        }
+        match dotted(word) {
+            Some((addr, bits @ 16..)) => return Ok(vec![v4(addr, bits)]),
+            Some(_) => {
+                let net = format!("net {word}");
+                return Err(self
+                    .error(format!("{} is not an address", quoted(word)))
+                    .suggest(Some(net)));
+            }
+            None if word.contains('/') && is_address(word) => {
+                let net = format!("net {word}");
+                return Err(self.error("only 'net' takes a mask").suggest(Some(net)));
+            }
+            None if word.contains([':', '/']) || is_address(word) || self.is_number() => {
+                return Err(self.error(format!("{} is not an address", quoted(word))));
+            }
+            None => {}
+        }
+        let unknown = |why: &str| {
+            self.error(format!("the host name {} could not be resolved: {why}", quoted(word)))
+        };
+        let addresses = names.addresses(word).map_err(|error| unknown(&error.to_string()))?;
+        if addresses.is_empty() {
+            return Err(unknown("it has no address"));
+        }
+        let net = |address| match address {
+            IpAddr::V4(a) => Net::V4 { addr: a.into(), mask: u32::MAX },
+            IpAddr::V6(a) => Net::V6 { addr: a.into(), mask: u128::MAX },
+        };
+        Ok(addresses.into_iter().map(net).collect())
+    }
+
+    fn net(&self, mask: Option<&Self>) -> Result<Net, Error> {
+        let not_a_net = || self.error(format!("{} is not a network", quoted(self.word)));
+        let (address, len) = match self.word.split_once('/') {
+            Some((address, len)) => (address, Some(self.prefix_len(address.len() + 1, len)?)),
+            None => (self.word, None),
+        };
+        if let Ok(addr) = address.parse::<Ipv6Addr>() {
+            if let Some(mask) = mask {
+                return Err(mask.error("an IPv6 network takes a length, not a mask"));
+            }
+            let len = len.map_or(Ok(128), |len| len.at_most(128))?;
+            let mask = u128::MAX.checked_shl(128 - len).unwrap_or(0);
+            let addr = u128::from(addr);
+            let net = Net::V6 { addr: addr & mask, mask };
+            return self.without_rest(addr & !mask == 0, net);
+        }
+        let (addr, bits) = dotted(address).ok_or_else(not_a_net)?;
+        let mask = match (len, mask) {
+            (Some(_), Some(mask)) => return Err(mask.error("there is a length already")),
+            (Some(len), None) => u32::MAX.checked_shl(32 - len.at_most(32)?).unwrap_or(0),
+            (None, Some(mask)) => match dotted(mask.word) {
+                Some((mask, _)) => mask,
+                None => return Err(mask.error(format!("{} is not a mask", quoted(mask.word)))),
+            },
+            // A single 0 is the address 0.0.0.0.
+            (None, None) if addr == 0 && bits == 8 => u32::MAX,
+            (None, None) => u32::MAX.checked_shl(32 - bits).unwrap_or(0),
+        };
+        self.without_rest(addr & !mask == 0, Net::V4 { addr: addr & mask, mask })
+    }
+
+    /// The net, unless the address had bits outside of the mask.
+    fn without_rest(&self, clean: bool, net: Net) -> Result<Net, Error> {
+        if clean {
+            return Ok(net);
+        }
+        let meant = net.to_string().split_once(' ').map(|(_, net)| net.to_owned());
+        Err(self
+            .error(format!("{} has bits outside of its mask", quoted(self.word)))
+            .suggest(meant))
+    }
+
+    fn prefix_len<'b>(&self, skip: usize, len: &'b str) -> Result<PrefixLen<'b>, Error> {
+        let value = Value { word: len, at: self.at.start + skip..self.at.end };
+        let decimal = !len.is_empty() && len.bytes().all(|b| b.is_ascii_digit());
+        match len.parse() {
+            Ok(bits) if decimal => Ok(PrefixLen { value, bits }),
+            _ => Err(value.error(format!("{} is not a length in bits", quoted(len)))),
+        }
+    }
+}
+
+struct PrefixLen<'a> {
+    value: Value<'a>,
+    bits: u32,
+}
+
+impl PrefixLen<'_> {
+    fn at_most(&self, max: u32) -> Result<u32, Error> {
+        if self.bits <= max {
+            return Ok(self.bits);
+        }
+        Err(self.value.error(format!("'{}' is more than {max} bits", self.bits)))
+    }
+}
+
+const fn v4(addr: u32, bits: u32) -> Net {
+    let mask = if bits == 0 { 0 } else { u32::MAX << (32 - bits) };
+    Net::V4 { addr, mask }
+}
+
+/// One to four decimal octets: the address they start, and their bits.
+fn dotted(word: &str) -> Option<(u32, u32)> {
+    let (mut octets, mut count) = ([0; 4], 0);
+    for part in word.split('.') {
+        let clean =
+            part.bytes().all(|b| b.is_ascii_digit()) && !(part.len() > 1 && part.starts_with('0'));
+        *octets.get_mut(count)? = part.parse().ok().filter(|_| clean)?;
+        count += 1;
+    }
+    Some((Ipv4Addr::from(octets).into(), u32::try_from(count).ok()? * 8))
+}
