@@ -10,7 +10,9 @@
 //! A frame always becomes an [`event::Event`]; nothing is dropped silently.
 
 pub mod capture;
+pub mod cli;
 pub mod decode;
+pub mod engine;
 pub mod error;
 pub mod event;
 pub mod filter;

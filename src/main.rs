@@ -1,3 +1,12 @@
-//! The `pfscope` program.
+//! The `pfscope` program: arguments, standard output and standard error for [`pfscope::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let status = pfscope::cli::run(
+        std::env::args_os(),
+        &mut std::io::stdout().lock(),
+        &mut std::io::stderr().lock(),
+    );
+    ExitCode::from(status as u8)
+}

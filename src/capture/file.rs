@@ -15,7 +15,7 @@ use super::pcap::{self, Pcap};
 use super::pcapng::{self, Pcapng};
 pub use super::source::Progress;
 use super::source::Source;
-use super::{Batch, Interface, Record};
+use super::{Batch, Interface, Record, Records};
 
 /// Bytes read into a batch: enough to make the cost of a batch small, little enough to stay in
 /// the second-level cache until they are decoded.
@@ -223,6 +223,12 @@ impl File {
                 return Ok(n > 0);
             }
         }
+    }
+}
+
+impl Records for File {
+    fn fill(&mut self, batch: &mut Batch) -> Filled {
+        Self::fill(self, batch)
     }
 }
 

@@ -7,6 +7,8 @@
 mod compress;
 pub mod fault;
 pub mod file;
+#[cfg(feature = "live")]
+pub mod live;
 mod pcap;
 mod pcapng;
 #[cfg(test)]
@@ -37,6 +39,12 @@ pub struct Interface {
     pub fcs_len: u8,
     /// The interface's name where the file gives it (pcapng `if_name`): untrusted bytes.
     pub name: Option<Box<[u8]>>,
+}
+
+/// A source of records.
+pub trait Records: Send + 'static {
+    /// Puts the next records into the batch, in place of those in it.
+    fn fill(&mut self, batch: &mut Batch) -> file::Filled;
 }
 
 /// One record of a batch.

@@ -42,6 +42,14 @@ impl LinkType {
     /// Linux "cooked" capture, version 2.
     pub const LINUX_SLL2: Self = Self(276);
 
+    /// The link type of a device: raw IP has a number of its own on every system (`DLT_RAW`).
+    pub const fn from_dlt(dlt: u32) -> Self {
+        match Self(dlt) {
+            Self::RAW_12 | Self::RAW_14 => Self::RAW,
+            other => other,
+        }
+    }
+
     /// The name tcpdump gives the link type, if it is one that is read.
     pub const fn name(self) -> Option<&'static str> {
         Some(match self {

@@ -1,0 +1,91 @@
+//! The command line: arguments to a checked configuration, a run, an exit status.
+//!
+//! clap is used in this room only. Messages go to standard error as
+//! `pfscope: FILE: what, at record N, byte M`.
+
+mod args;
+mod docs;
+mod print;
+mod progress;
+mod reading;
+mod selection;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+/// What the program tells its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Status {
+    /// Done.
+    Done = 0,
+    /// Something could not be read or written; what could be read was printed.
+    Failed = 1,
+    /// Wrong usage.
+    Usage = 2,
+}
+
+/// What ends a run at once.
+#[derive(Debug)]
+enum Error {
+    /// Wrong usage: a message for the user.
+    Usage(String),
+    /// The output cannot be written.
+    Output(io::Error),
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// Runs the program: `args` begin with the program's name. Output and messages go to the
+/// given writers; a closed pipe behind `out` is a normal end.
+pub fn run<A: Into<OsString> + Clone>(
+    args: impl IntoIterator<Item = A>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Status {
+    let ended = match Cli::try_parse_from(args) {
+        Ok(cli) => dispatch(cli, out, err),
+        Err(help) if !help.use_stderr() => {
+            write!(out, "{}", help.render().ansi()).map(|()| Status::Done).map_err(Error::from)
+        }
+        Err(wrong) => {
+            // Nobody is left to tell if standard error is gone.
+            let _ = write!(err, "{}", wrong.render());
+            Ok(Status::Usage)
+        }
+    };
+    let ended = ended.and_then(|status| {
+        out.flush()?;
+        Ok(status)
+    });
+    match ended {
+        Ok(status) => status,
+        Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Status::Done,
+        Err(Error::Output(error)) => {
+            let _ = writeln!(err, "pfscope: cannot write the output: {error}");
+            Status::Failed
+        }
+        Err(Error::Usage(message)) => {
+            let _ = writeln!(err, "pfscope: {message}");
+            Status::Usage
+        }
+    }
+}
+
+fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
+    match cli.command {
+        None => print::run(&cli.print, out, err),
+        Some(Command::Summary(_)) => Ok(Status::Usage),
+        Some(Command::Schema { format }) => docs::schema(format, out),
+        Some(Command::Man) => docs::man(out),
+        Some(Command::Completions { shell }) => docs::completions(shell, out),
+    }
+}

@@ -1,0 +1,218 @@
+//! No command: print packets.
+
+#[cfg(feature = "live")]
+mod live;
+
+use std::fs;
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::args::{Format, Print};
+use super::reading::{Consumed, Reading, Settings};
+use super::selection::{First, Selection, Undecoded};
+use super::{Error, Status};
+use crate::capture::Batch;
+use crate::engine::Work;
+use crate::sink::Sink;
+use crate::sink::fields::{Fields, Paths};
+use crate::sink::json::{Json, Origin};
+use crate::sink::page::{Binder, Page};
+use crate::sink::text::names::Names;
+use crate::sink::text::{Dump, Form, Options, Text};
+use crate::time::{Precision, TimeStyle};
+use crate::wire::writer::Writer;
+
+/// A worker that renders what is wanted.
+struct Renderer {
+    selection: Selection,
+    /// None: only count.
+    sink: Option<Box<dyn Sink>>,
+}
+
+/// A rendered batch.
+#[derive(Default)]
+struct Rendered {
+    page: Page,
+    events: u64,
+    undecoded: Undecoded,
+}
+
+impl Work for Renderer {
+    type Output = Rendered;
+
+    fn work(&mut self, batch: &Batch, writers: &[Writer], output: &mut Rendered) {
+        output.page.clear();
+        output.events = 0;
+        output.undecoded = self.selection.each(batch, writers, |event| {
+            output.events += 1;
+            if let Some(sink) = &mut self.sink {
+                sink.event(event, &mut output.page);
+            }
+        });
+    }
+}
+
+pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
+    #[cfg(feature = "live")]
+    if args.device.list {
+        return live::list(out);
+    }
+    let style = TimeStyle::from_count(args.time)
+        .ok_or_else(|| Error::Usage("-t can be given five times at most".to_owned()))?;
+    let settings = Settings::new(&args.common, &filter(args)?)?;
+    let sinks = Sinks::new(args, &settings, style)?;
+    let mut printer = Printer::new(args, &settings, &sinks, style);
+    #[cfg(feature = "live")]
+    if let Some(device) = &args.device.interface {
+        return live::print(device, &args.device, printer, out, err);
+    }
+    if args.read.is_empty() {
+        let how = if cfg!(feature = "live") { "-r FILE, or a device with -i" } else { "-r FILE" };
+        let message = format!(
+            "nothing to read: name a capture file with {how} ('pfscope --help' shows examples)"
+        );
+        return Err(Error::Usage(message));
+    }
+    let mut reading = Reading::new(err);
+    for path in &args.read {
+        let origin = Origin::File(path.as_os_str().as_encoded_bytes().to_vec());
+        let workers = printer.workers(&origin);
+        let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
+        if reading.file(path, args.common.strict, workers, consume)?.is_break() {
+            break;
+        }
+    }
+    printer.finish(out)?;
+    Ok(reading.status)
+}
+
+/// Takes rendered batches in order and writes them.
+struct Printer<'a> {
+    args: &'a Print,
+    settings: &'a Settings,
+    sinks: &'a Sinks,
+    binder: Binder,
+    scratch: Vec<u8>,
+    /// Events so far.
+    events: u64,
+}
+
+impl<'a> Printer<'a> {
+    fn new(args: &'a Print, settings: &'a Settings, sinks: &'a Sinks, style: TimeStyle) -> Self {
+        let style = if sinks.is_text() { style } else { TimeStyle::None };
+        let limit = args.count.filter(|_| !args.count_only);
+        let binder = Binder::new(style, precision(args), limit);
+        Self { args, settings, sinks, binder, scratch: Vec::new(), events: 0 }
+    }
+
+    fn workers(&self, origin: &Origin) -> Vec<Renderer> {
+        let selection = &self.settings.selection;
+        let worker = |_| Renderer { selection: selection.clone(), sink: self.sinks.sink(origin) };
+        (0..self.settings.threads).map(worker).collect()
+    }
+
+    fn consume(&mut self, rendered: &Rendered, out: &mut dyn Write) -> io::Result<Consumed> {
+        let undecoded = rendered.undecoded;
+        if self.args.count_only {
+            self.events += rendered.events;
+            let enough = self.args.count.is_some_and(|count| self.events >= count);
+            return Ok(Consumed { undecoded, flow: stop(enough) });
+        }
+        let bound = self.binder.bind(&rendered.page, &mut self.scratch);
+        out.write_all(bound.bytes)?;
+        self.events += bound.events;
+        // What lies behind the last packet that was asked for is nobody's concern.
+        let printed = |first: First| !bound.done || first.after < bound.events;
+        let undecoded =
+            if undecoded.first.is_none_or(printed) { undecoded } else { Undecoded::default() };
+        Ok(Consumed { undecoded, flow: stop(bound.done) })
+    }
+
+    /// What comes after the last batch.
+    fn finish(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.args.count_only {
+            let events = self.args.count.map_or(self.events, |count| self.events.min(count));
+            writeln!(out, "{events} packet{}", if events == 1 { "" } else { "s" })?;
+        }
+        Ok(())
+    }
+}
+
+/// What -x, -X and -A ask for; of several tcpdump takes the one that shows most.
+fn dump(args: &Print) -> Option<Dump> {
+    let forms =
+        [(Form::HexAscii, args.hex_ascii), (Form::Hex, args.hex), (Form::Ascii, args.ascii)];
+    let (form, times) = forms.into_iter().find(|&(_, times)| times > 0)?;
+    Some(Dump { form, link: times > 1 })
+}
+
+const fn precision(args: &Print) -> Precision {
+    if args.nano { Precision::Nanos } else { Precision::Micros }
+}
+
+const fn stop(yes: bool) -> ControlFlow<()> {
+    if yes { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+/// The filter of the command line, or of the file named by -F.
+fn filter(args: &Print) -> Result<String, Error> {
+    match &args.filter_file {
+        None => Ok(args.filter.join(" ")),
+        Some(path) => fs::read_to_string(path)
+            .map_err(|error| Error::Usage(format!("-F {}: {error}", path.display()))),
+    }
+}
+
+/// What to render with.
+enum Sinks {
+    Count,
+    Text(Options, jiff::tz::TimeZone),
+    Json,
+    Fields(Paths),
+}
+
+impl Sinks {
+    fn new(args: &Print, settings: &Settings, time: TimeStyle) -> Result<Self, Error> {
+        if args.count_only {
+            return Ok(Self::Count);
+        }
+        if let Some(list) = &args.fields {
+            return Paths::parse(list)
+                .map(Self::Fields)
+                .map_err(|wrong| Error::Usage(format!("--fields: {wrong}")));
+        }
+        Ok(match args.format {
+            Format::Json => Self::Json,
+            Format::Text => {
+                let names = (args.numeric == 0).then(|| Arc::new(Names::of_system(args.resolve)));
+                let options = Options {
+                    link: args.link,
+                    quiet: args.quiet,
+                    verbose: args.verbose,
+                    absolute: args.absolute,
+                    time,
+                    precision: precision(args),
+                    dump: dump(args),
+                    names,
+                    color: settings.color,
+                };
+                Self::Text(options, settings.zone.clone())
+            }
+        })
+    }
+
+    const fn is_text(&self) -> bool {
+        matches!(self, Self::Text(..))
+    }
+
+    /// A renderer for the records of one source.
+    fn sink(&self, origin: &Origin) -> Option<Box<dyn Sink>> {
+        Some(match self {
+            Self::Count => return None,
+            Self::Text(options, zone) => Box::new(Text::new(options.clone(), zone.clone())),
+            Self::Json => Box::new(Json::new(origin.clone())),
+            Self::Fields(paths) => Box::new(Fields::new(origin.clone(), paths.clone())),
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! Printing the packets of a device.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::super::args::Device;
+use super::super::reading::Reading;
+use super::super::{Error, Status};
+use super::{Printer, Rendered};
+use crate::capture::live::{Counters, Live, Settings, devices};
+use crate::sink::json::Origin;
+use crate::text::escaped;
+
+/// How long the end waits for the kernel's counters: more than the reader's wait for packets.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// -D: the devices, as tcpdump lists them.
+pub(super) fn list(out: &mut dyn Write) -> Result<Status, Error> {
+    let devices = devices().map_err(Error::Usage)?;
+    for (number, device) in (1..).zip(devices) {
+        let name = escaped(device.name.as_bytes());
+        write!(out, "{number}.{name}")?;
+        if let Some(description) = device.description {
+            write!(out, " ({})", escaped(description.as_bytes()))?;
+        }
+        writeln!(out, "{}", if device.up { " [Up]" } else { "" })?;
+    }
+    Ok(Status::Done)
+}
+
+/// -i: prints until SIGINT, SIGTERM or the wanted number of packets, then what the kernel
+/// counted.
+pub(super) fn print(
+    device: &str,
+    args: &Device,
+    mut printer: Printer<'_>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<Status, Error> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // The second one ends the program at once.
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    let mut settings =
+        Settings { buffer: args.buffer.map(|kib| kib * 1024), ..Settings::default() };
+    if let Some(snaplen) = args.snaplen.filter(|&bytes| bytes > 0) {
+        settings.snaplen = snaplen.min(settings.snaplen);
+    }
+    let (tell, counted) = mpsc::channel();
+    let at_end = move |counters| {
+        // Nobody waits any longer.
+        let _ = tell.send(counters);
+    };
+    let live = match Live::open(device, settings, Arc::clone(&stop), at_end) {
+        Ok(live) => live,
+        Err(message) => {
+            writeln!(err, "pfscope: {}: {message}", escaped(device.as_bytes()))?;
+            return Ok(Status::Failed);
+        }
+    };
+    let workers = printer.workers(&Origin::Interface(device.as_bytes().to_vec()));
+    let strict = printer.args.common.strict;
+    let mut reading = Reading::new(err);
+    let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
+    let ended = reading.source(device.as_bytes(), live, None, strict, workers, consume);
+    stop.store(true, Ordering::Relaxed);
+    let status = reading.status;
+    ended.map(drop)?;
+    printer.finish(out)?;
+    let counters = counted.recv_timeout(PATIENCE).ok().flatten();
+    if let Some(counters) = counters {
+        summarize(printer.events, counters, err)?;
+    }
+    Ok(status)
+}
+
+fn summarize(events: u64, counters: Counters, err: &mut dyn Write) -> io::Result<()> {
+    let Counters { received, dropped, if_dropped } = counters;
+    writeln!(err, "{events} packets printed")?;
+    writeln!(err, "{received} packets received by filter")?;
+    writeln!(err, "{dropped} packets dropped by kernel")?;
+    if if_dropped > 0 {
+        writeln!(err, "{if_dropped} packets dropped by interface")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! Which events of a batch are wanted, and what could not be decoded.
+
+use crate::capture::Batch;
+use crate::decode::decode;
+use crate::error::DecodeError;
+use crate::event::{Event, Kind};
+use crate::filter::Filter;
+use crate::time::Timestamp;
+use crate::wire::writer::Writer;
+
+/// The events that are wanted.
+#[derive(Debug, Clone)]
+pub(super) struct Selection {
+    pub(super) filter: Filter,
+    pub(super) since: Option<Timestamp>,
+    pub(super) until: Option<Timestamp>,
+    /// Take nothing more after the first frame that cannot be decoded.
+    pub(super) strict: bool,
+}
+
+/// The frames of a batch, or of more, that could not be decoded.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Undecoded {
+    pub(super) count: u64,
+    pub(super) first: Option<First>,
+}
+
+/// The first of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct First {
+    /// How many events of the batch were taken before it.
+    pub(super) after: u64,
+    pub(super) record: u64,
+    /// Offset of the record's header in the file.
+    pub(super) offset: u64,
+    pub(super) error: DecodeError,
+}
+
+impl Selection {
+    /// Decodes a batch and gives what is wanted to `take`.
+    pub(super) fn each(
+        &self,
+        batch: &Batch,
+        writers: &[Writer],
+        mut take: impl FnMut(&Event<'_>),
+    ) -> Undecoded {
+        let mut undecoded = Undecoded::default();
+        let mut taken = 0;
+        for ((at, interface, frame), record) in batch.frames().zip(&batch.records) {
+            let writer = writers.get(at).copied().unwrap_or(Writer::new(interface.order));
+            let event = decode(frame, interface.order, writer);
+            if let (Kind::Undecoded, Some(error)) = (event.kind, event.error) {
+                let (record, offset) = (frame.number, record.offset);
+                undecoded.first.get_or_insert(First { after: taken, record, offset, error });
+                undecoded.count += 1;
+            }
+            let in_time = self.since.is_none_or(|since| frame.ts >= since)
+                && self.until.is_none_or(|until| frame.ts < until);
+            if in_time && self.filter.matches(&event) {
+                take(&event);
+                taken += 1;
+            }
+            if self.strict && undecoded.count > 0 {
+                break;
+            }
+        }
+        undecoded
+    }
+}
+
+impl Undecoded {
+    /// Adds those of a later batch.
+    pub(super) fn add(&mut self, later: &Self) {
+        self.count += later.count;
+        self.first = self.first.or(later.first);
+    }
+}

@@ -1,0 +1,151 @@
+//! Threads: one reads batches, workers decode and render them side by side, and the caller's
+//! own takes the results in the order of the file.
+//!
+//! ```text
+//! reader --bounded--> worker 0 --bounded--> \
+//!        --bounded--> worker 1 --bounded-->  consumer (turn by turn) --bounded--> reader
+//! ```
+//!
+//! Batch number n goes to worker n mod w and its result is taken from there, so order is kept
+//! without sorting. Batches go round: their number is fixed, and with it the memory, whatever
+//! the size of the file. A consumer that stops ends all at once: nobody waits for a reader that
+//! may be waiting for its pipe.
+
+use std::ops::ControlFlow;
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::capture::fault::Fault;
+use crate::capture::file::Filled;
+use crate::capture::{Batch, Records};
+use crate::wire::link::LinkType;
+use crate::wire::writer::Writer;
+
+/// Batches on their way for each worker: one in its hands, one waiting, one being read.
+const BATCHES_PER_WORKER: usize = 3;
+
+/// What a worker does with a batch.
+pub trait Work: Send + 'static {
+    /// What it makes of it; kept and used again for a later batch.
+    type Output: Default + Send + 'static;
+
+    /// Turns a batch into output. `writers` has, for each interface of the batch, what the
+    /// records up to the batch's last have shown of the machine that wrote them.
+    fn work(&mut self, batch: &Batch, writers: &[Writer], output: &mut Self::Output);
+}
+
+/// What goes round.
+struct Job<O> {
+    batch: Batch,
+    writers: Vec<Writer>,
+    output: O,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended<W> {
+    /// The workers, with what they have gathered; none if the consumer stopped early.
+    pub workers: Vec<W>,
+    /// What was wrong with the source.
+    pub fault: Option<Fault>,
+}
+
+/// Runs a source through the workers. `consume` gets the outputs in order, and ends the run by
+/// `Break`.
+pub fn run<W: Work>(
+    source: impl Records,
+    workers: Vec<W>,
+    mut consume: impl FnMut(&mut W::Output) -> ControlFlow<()>,
+) -> Ended<W> {
+    let count = workers.len().max(1);
+    let (recycle, free) = bounded(count * BATCHES_PER_WORKER);
+    for _ in 0..count * BATCHES_PER_WORKER {
+        let job =
+            Job { batch: Batch::default(), writers: Vec::new(), output: W::Output::default() };
+        if recycle.send(job).is_err() {
+            break;
+        }
+    }
+    let (mut inputs, mut outputs, mut threads) = (Vec::new(), Vec::new(), Vec::new());
+    for worker in workers {
+        let (input, jobs) = bounded(BATCHES_PER_WORKER);
+        let (results, output) = bounded(BATCHES_PER_WORKER);
+        inputs.push(input);
+        outputs.push(output);
+        threads.push(thread::spawn(move || turn(worker, &jobs, &results)));
+    }
+    let reader = thread::spawn(move || read(source, &free, &inputs));
+    for output in outputs.iter().cycle() {
+        let Ok(mut job) = output.recv() else { break };
+        if consume(&mut job.output).is_break() {
+            return Ended { workers: Vec::new(), fault: None };
+        }
+        // The reader is gone once it has read all.
+        let _ = recycle.send(job);
+    }
+    drop(recycle);
+    let fault = joined(reader);
+    Ended { workers: threads.into_iter().map(joined).collect(), fault }
+}
+
+/// What a thread came to; its panic goes on in this one.
+fn joined<T>(thread: thread::JoinHandle<T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn turn<W: Work>(
+    mut worker: W,
+    jobs: &Receiver<Job<W::Output>>,
+    results: &Sender<Job<W::Output>>,
+) -> W {
+    for mut job in jobs {
+        worker.work(&job.batch, &job.writers, &mut job.output);
+        if results.send(job).is_err() {
+            break;
+        }
+    }
+    worker
+}
+
+fn read<O>(
+    mut source: impl Records,
+    free: &Receiver<Job<O>>,
+    inputs: &[Sender<Job<O>>],
+) -> Option<Fault> {
+    let mut writers = Vec::new();
+    for input in inputs.iter().cycle() {
+        let Ok(mut job) = free.recv() else { break };
+        let Filled { more, fault } = source.fill(&mut job.batch);
+        observe(&job.batch, &mut writers);
+        job.writers.clone_from(&writers);
+        if input.send(job).is_err() || !more {
+            return fault;
+        }
+    }
+    None
+}
+
+/// Learns from the records which machine wrote them.
+fn observe(batch: &Batch, writers: &mut Vec<Writer>) {
+    let known = writers.len();
+    let new = batch.interfaces.iter().skip(known);
+    writers.extend(new.map(|interface| Writer::new(interface.order)));
+    let logs = |link| matches!(link, LinkType::PFLOG | LinkType::OLD_PFLOG);
+    if !batch.interfaces.iter().any(|interface| logs(interface.link)) {
+        return;
+    }
+    for record in &batch.records {
+        let at = record.interface as usize;
+        let (Some(interface), Some(writer)) = (batch.interfaces.get(at), writers.get_mut(at))
+        else {
+            continue;
+        };
+        let data = batch.data(record);
+        match interface.link {
+            LinkType::PFLOG if !writer.is_settled(data) => writer.observe(data),
+            LinkType::OLD_PFLOG => writer.observe_old(data),
+            _ => {}
+        }
+    }
+}
