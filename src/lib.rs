@@ -16,6 +16,7 @@ pub mod event;
 pub mod packet;
 pub mod pf;
 pub mod sink;
+pub mod summary;
 pub mod text;
 pub mod time;
 pub mod wire;
