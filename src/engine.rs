@@ -42,22 +42,13 @@ struct Job<O> {
     output: O,
 }
 
-/// How a run ended.
-#[derive(Debug)]
-pub struct Ended<W> {
-    /// The workers, with what they have gathered; none if the consumer stopped early.
-    pub workers: Vec<W>,
-    /// What was wrong with the source.
-    pub fault: Option<Fault>,
-}
-
 /// Runs a source through the workers. `consume` gets the outputs in order, and ends the run by
-/// `Break`.
+/// `Break`. What was wrong with the source comes back, unless the run ended before that.
 pub fn run<W: Work>(
     source: impl Records,
     workers: Vec<W>,
     mut consume: impl FnMut(&mut W::Output) -> ControlFlow<()>,
-) -> Ended<W> {
+) -> Option<Fault> {
     let count = workers.len().max(1);
     let (recycle, free) = bounded(count * BATCHES_PER_WORKER);
     for _ in 0..count * BATCHES_PER_WORKER {
@@ -79,14 +70,15 @@ pub fn run<W: Work>(
     for output in outputs.iter().cycle() {
         let Ok(mut job) = output.recv() else { break };
         if consume(&mut job.output).is_break() {
-            return Ended { workers: Vec::new(), fault: None };
+            return None;
         }
         // The reader is gone once it has read all.
         let _ = recycle.send(job);
     }
     drop(recycle);
     let fault = joined(reader);
-    Ended { workers: threads.into_iter().map(joined).collect(), fault }
+    threads.into_iter().for_each(joined);
+    fault
 }
 
 /// What a thread came to; its panic goes on in this one.
@@ -94,18 +86,13 @@ fn joined<T>(thread: thread::JoinHandle<T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-fn turn<W: Work>(
-    mut worker: W,
-    jobs: &Receiver<Job<W::Output>>,
-    results: &Sender<Job<W::Output>>,
-) -> W {
+fn turn<W: Work>(mut worker: W, jobs: &Receiver<Job<W::Output>>, results: &Sender<Job<W::Output>>) {
     for mut job in jobs {
         worker.work(&job.batch, &job.writers, &mut job.output);
         if results.send(job).is_err() {
             break;
         }
     }
-    worker
 }
 
 fn read<O>(

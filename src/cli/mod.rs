@@ -9,6 +9,7 @@ mod print;
 mod progress;
 mod reading;
 mod selection;
+mod summary;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -83,7 +84,7 @@ pub fn run<A: Into<OsString> + Clone>(
 fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     match cli.command {
         None => print::run(&cli.print, out, err),
-        Some(Command::Summary(_)) => Ok(Status::Usage),
+        Some(Command::Summary(args)) => summary::run(&args, out, err),
         Some(Command::Schema { format }) => docs::schema(format, out),
         Some(Command::Man) => docs::man(out),
         Some(Command::Completions { shell }) => docs::completions(shell, out),

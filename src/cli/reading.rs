@@ -78,15 +78,15 @@ impl<'e> Reading<'e> {
         Self { err, status: Status::Done }
     }
 
-    /// Reads one file through the workers; gives them back if it was read to its end. A file
-    /// that cannot be opened or read is reported, and the run goes on with the next one.
+    /// Reads one file through the workers. A file that cannot be opened or read is reported, and
+    /// the run goes on with the next one, unless the consumer has stopped it (`Break`).
     pub(super) fn file<W: Work>(
         &mut self,
         path: &Path,
         strict: bool,
         workers: Vec<W>,
         consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
-    ) -> Result<ControlFlow<(), Vec<W>>, Error> {
+    ) -> Result<ControlFlow<()>, Error> {
         let name = path.as_os_str().as_encoded_bytes();
         match File::open(path) {
             Ok(file) => {
@@ -95,7 +95,7 @@ impl<'e> Reading<'e> {
             }
             Err(error) => {
                 self.report(name, &error);
-                Ok(ControlFlow::Continue(workers))
+                Ok(ControlFlow::Continue(()))
             }
         }
     }
@@ -109,10 +109,10 @@ impl<'e> Reading<'e> {
         strict: bool,
         workers: Vec<W>,
         mut consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
-    ) -> Result<ControlFlow<(), Vec<W>>, Error> {
+    ) -> Result<ControlFlow<()>, Error> {
         let mut undecoded = Undecoded::default();
         let (mut stopped, mut failed) = (false, None);
-        let ended = engine::run(source, workers, |output| {
+        let fault = engine::run(source, workers, |output| {
             if let Some(bar) = &mut bar {
                 bar.tick();
             }
@@ -134,10 +134,10 @@ impl<'e> Reading<'e> {
             return Err(error.into());
         }
         self.report_undecoded(name, &undecoded);
-        if let Some(fault) = ended.fault {
+        if let Some(fault) = fault {
             self.report(name, &fault);
         }
-        Ok(if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(ended.workers) })
+        Ok(if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
     fn report_undecoded(&mut self, name: &[u8], undecoded: &Undecoded) {
