@@ -10,11 +10,14 @@
 pub struct Page {
     /// Finished text but for the holes.
     pub text: Vec<u8>,
+    /// How many packets the one being written is inside of.
+    pub(super) depth: u8,
 }
 
 impl Page {
     /// Empties the page and keeps its memory.
     pub fn clear(&mut self) {
         self.text.clear();
+        self.depth = 0;
     }
 }

@@ -1,5 +1,21 @@
 //! A line an event, in tcpdump's manner.
 
+mod carp;
+mod demux;
+mod fields;
+mod gre;
+mod icmp;
+mod icmp6;
+mod igmp;
+mod inner;
+mod ipsec;
+mod ndp;
+mod pfsync;
+mod put;
+mod routing;
+mod sctp;
+mod words;
+
 use crate::event::Event;
 use crate::packet::{Packet, proto};
 use crate::sink::Sink;
@@ -37,9 +53,7 @@ impl Sink for Text {
 /// What follows `SRC > DST: `, by protocol.
 fn push_transport(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     match packet.ip.proto {
-        Some(proto::TCP) => {}
-        _ => {
-            let _ = (page, packet, options);
-        }
+        Some(proto::TCP | proto::UDP) => {}
+        _ => demux::push(page, packet, options),
     }
 }
