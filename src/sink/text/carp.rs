@@ -7,7 +7,7 @@ use super::Options;
 use super::fields::Fields;
 use super::inner;
 use super::put::put;
-use super::words::{push_cut, push_name};
+use super::words::{push_cut, push_field, push_name};
 use crate::packet::{Packet, proto};
 use crate::pf::Family;
 use crate::sink::page::Page;
@@ -38,8 +38,8 @@ fn push_carp(out: &mut Vec<u8>, packet: &Packet<'_>, options: &Options) -> Optio
     if let Some(ttl) = packet.ip.ttl.filter(|&ttl| ttl != 255) {
         put!(out, "[ttl=", ttl, "!] ");
     }
-    put!(out, "vhid=", message.u8(1)?);
-    put!(out, " advbase=", message.u8(5)?);
+    push_field(out, "vhid=", message.u8(1))?;
+    push_field(out, " advbase=", message.u8(5))?;
     put!(out, " advskew=", message.u8(2)?, " authlen=", message.u8(3)?, " ");
     let found = message.u16(6)?;
     if options.verbose > 0
@@ -50,7 +50,7 @@ fn push_carp(out: &mut Vec<u8>, packet: &Packet<'_>, options: &Options) -> Optio
         text::push_hex_min(out, u64::from(found));
         put!(out, "!)");
     }
-    put!(out, "counter=", message.u64(8)?);
+    push_field(out, "counter=", message.u64(8))?;
     Some(())
 }
 
@@ -65,8 +65,8 @@ fn push_vrrp(out: &mut Vec<u8>, packet: &Packet<'_>, options: &Options) -> Optio
     if !matches!(version, 2 | 3) || kind != 1 {
         return Some(());
     }
-    put!(out, ", vrid ", message.u8(1)?);
-    put!(out, ", prio ", message.u8(2)?);
+    push_field(out, ", vrid ", message.u8(1))?;
+    push_field(out, ", prio ", message.u8(2))?;
     let auth = message.u8(4)?;
     if version == 2 {
         let name = match auth {
@@ -129,4 +129,12 @@ fn push_vrrp_rest(out: &mut Vec<u8>, packet: &Packet<'_>, version: u8, auth: u8)
         }
     }
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn lines_are_tcpdumps() {
+        super::super::oracle::check(include_str!("cases/carp.txt"));
+    }
 }

@@ -47,3 +47,11 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
         None => push_cut(out, if is_v6 { "ip6" } else { "ip" }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn lines_are_tcpdumps() {
+        super::super::oracle::check(include_str!("cases/demux.txt"));
+    }
+}

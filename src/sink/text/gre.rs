@@ -7,7 +7,7 @@ use super::Options;
 use super::fields::Fields;
 use super::inner;
 use super::put::{Hex, Hex4, put};
-use super::words::{push_cut, push_flags};
+use super::words::{push_cut, push_field, push_flags};
 use crate::packet::Packet;
 use crate::sink::page::Page;
 use crate::text;
@@ -103,7 +103,7 @@ fn push_fields(
         at += 4;
     }
     if flags & SEQUENCE != 0 {
-        put!(out, ", seq ", header.u32(at)?);
+        push_field(out, ", seq ", header.u32(at))?;
         at += 4;
     }
     if flags & ROUTING != 0 {
@@ -163,11 +163,11 @@ fn push_pptp_fields(out: &mut Vec<u8>, header: Fields<'_>, flags: u16) -> Option
         at += 4;
     }
     if flags & SEQUENCE != 0 {
-        put!(out, ", seq ", header.u32(at)?);
+        push_field(out, ", seq ", header.u32(at))?;
         at += 4;
     }
     if flags & ACK != 0 {
-        put!(out, ", ack ", header.u32(at)?);
+        push_field(out, ", ack ", header.u32(at))?;
         at += 4;
     }
     if flags & SEQUENCE == 0 {
@@ -292,4 +292,12 @@ const fn ethertype_name(kind: u16) -> Option<&'static str> {
         PPP => "PPP",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn lines_are_tcpdumps() {
+        super::super::oracle::check(include_str!("cases/gre.txt"));
+    }
 }

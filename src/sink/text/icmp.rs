@@ -6,7 +6,7 @@ use super::Options;
 use super::fields::Fields;
 use super::inner;
 use super::put::{Hex8, put};
-use super::words::{Two, push_cut};
+use super::words::{Two, push_cut, push_field};
 use crate::packet::{Packet, proto};
 use crate::sink::page::Page;
 use crate::text;
@@ -38,7 +38,8 @@ fn push_message(out: &mut Vec<u8>, message: Fields<'_>, len: usize) -> Option<()
     match kind {
         0 | 8 => {
             put!(out, "echo ", if kind == 8 { "request" } else { "reply" });
-            put!(out, ", id ", message.u16(4)?, ", seq ", message.u16(6)?);
+            push_field(out, ", id ", message.u16(4))?;
+            push_field(out, ", seq ", message.u16(6))?;
         }
         3 => push_unreachable(out, message)?,
         4 => put!(out, "source quench"),
@@ -54,16 +55,18 @@ fn push_message(out: &mut Vec<u8>, message: Fields<'_>, len: usize) -> Option<()
             message.has(28)?;
         }
         12 => match message.u8(1)? {
-            0 => put!(out, "parameter problem - octet ", message.u8(4)?),
+            0 => push_field(out, "parameter problem - octet ", message.u8(4))?,
             code => put!(out, "parameter problem - code ", code),
         },
         13 => {
             put!(out, "time stamp query");
-            put!(out, " id ", message.u16(4)?, " seq ", message.u16(6)?);
+            push_field(out, " id ", message.u16(4))?;
+            push_field(out, " seq ", message.u16(6))?;
         }
         14 => {
             put!(out, "time stamp reply");
-            put!(out, " id ", message.u16(4)?, " seq ", message.u16(6)?);
+            push_field(out, " id ", message.u16(4))?;
+            push_field(out, " seq ", message.u16(6))?;
             for (at, name) in [(8, ": org "), (12, ", recv "), (16, ", xmit ")] {
                 let time = message.u32(at)?;
                 put!(out, name);
@@ -203,5 +206,13 @@ fn push_checksum(out: &mut Vec<u8>, message: Fields<'_>, len: usize) {
         put!(out, " (->");
         text::push_hex_min(out, u64::from(right));
         put!(out, ")!)");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn lines_are_tcpdumps() {
+        super::super::oracle::check(include_str!("cases/icmp.txt"));
     }
 }

@@ -10,7 +10,7 @@ use super::igmp::{floating, record_name};
 use super::inner;
 use super::ndp;
 use super::put::{Hex4, put};
-use super::words::{push_cut, push_flags, push_name};
+use super::words::{push_cut, push_field, push_flags, push_name};
 use crate::packet::{Packet, Transport, proto};
 use crate::sink::page::Page;
 
@@ -64,27 +64,30 @@ fn push_message(out: &mut Vec<u8>, message: Fields<'_>, len: usize, verbose: u8)
                 return Some(());
             }
         }
-        2 => put!(out, ", mtu ", message.u32(4)?),
+        2 => push_field(out, ", mtu ", message.u32(4))?,
         3 => match code {
-            0 => put!(out, " for ", message.ipv6(32)?),
+            0 => push_field(out, " for ", message.ipv6(32))?,
             1 => put!(out, " (reassembly)"),
             _ => put!(out, ", unknown code (", code, ")"),
         },
         4 => push_problem(out, message, code)?,
-        128 | 129 => put!(out, ", id ", message.u16(4)?, ", seq ", message.u16(6)?),
+        128 | 129 => {
+            push_field(out, ", id ", message.u16(4))?;
+            push_field(out, ", seq ", message.u16(6))?;
+        }
         130 if len != 24 => push_query_v2(out, message, len, verbose)?,
         130..=132 if len >= 24 => {
-            put!(out, "max resp delay: ", message.u16(4)?);
-            put!(out, " addr: ", message.ipv6(8)?);
+            push_field(out, "max resp delay: ", message.u16(4))?;
+            push_field(out, " addr: ", message.ipv6(8))?;
         }
         ROUTER_SOLICITATION..=REDIRECT => push_discovery(out, message, len, kind, verbose)?,
-        138 => push_renumbering(out, message, code)?,
+        138 => push_renumbering(out, message, code, verbose)?,
         143 => push_report_v2(out, message, len, verbose)?,
         144 | 146 => put!(out, ", id 0x", Hex4(message.u16(4)?)),
         HOME_AGENT_REPLY if verbose > 0 => {
             put!(out, ", id 0x", Hex4(message.u16(4)?));
             for at in (8..len).step_by(16) {
-                put!(out, ", ", message.ipv6(at)?);
+                push_field(out, ", ", message.ipv6(at))?;
             }
         }
         MOBILE_PREFIX if verbose > 0 => {
@@ -203,11 +206,11 @@ fn push_discovery(
             16
         }
         NEIGHBOR_SOLICITATION => {
-            put!(out, ", who has ", message.ipv6(8)?);
+            push_field(out, ", who has ", message.ipv6(8))?;
             24
         }
         NEIGHBOR_ADVERTISEMENT => {
-            put!(out, ", tgt is ", message.ipv6(8)?);
+            push_field(out, ", tgt is ", message.ipv6(8))?;
             if verbose > 0 {
                 let flags = message.u32(4)?;
                 put!(out, ", Flags [");
@@ -221,7 +224,8 @@ fn push_discovery(
             24
         }
         _ => {
-            put!(out, ", ", message.ipv6(24)?, " to ", message.ipv6(8)?);
+            push_field(out, ", ", message.ipv6(24))?;
+            push_field(out, " to ", message.ipv6(8))?;
             40
         }
     };
@@ -231,14 +235,23 @@ fn push_discovery(
     Some(())
 }
 
-fn push_renumbering(out: &mut Vec<u8>, message: Fields<'_>, code: u8) -> Option<()> {
+fn push_renumbering(out: &mut Vec<u8>, message: Fields<'_>, code: u8, verbose: u8) -> Option<()> {
     match code {
         0 => put!(out, ", command"),
         1 => put!(out, ", result"),
         255 => put!(out, ", sequence number reset"),
         _ => put!(out, ", code-#", code),
     }
-    put!(out, ", seq=", message.u32(4)?);
+    push_field(out, ", seq=", message.u32(4))?;
+    if verbose > 0 {
+        let flags = message.u8(9)?;
+        put!(out, "[");
+        for (bit, letter) in [(0x80, "T"), (0x40, "R"), (0x20, "A"), (0x10, "S"), (0x08, "P")] {
+            put!(out, if flags & bit == 0 { "" } else { letter });
+        }
+        put!(out, if flags == 0 { "seg=" } else { ",seg=" }, message.u8(8)?);
+        put!(out, ",maxdelay=", message.u16(10)?, "]");
+    }
     Some(())
 }
 
@@ -265,7 +278,7 @@ fn push_query_v2(out: &mut Vec<u8>, message: Fields<'_>, len: usize, verbose: u8
     if verbose > 0 {
         put!(out, " [max resp delay=", floating(u32::from(message.u16(4)?), 12), "]");
     }
-    put!(out, " [gaddr ", message.ipv6(8)?);
+    push_field(out, " [gaddr ", message.ipv6(8))?;
     if verbose > 0 {
         let (flags, interval) = (message.u8(24)?, message.u8(25)?);
         put!(out, if flags & 8 == 0 { "" } else { " sflag" });
@@ -329,8 +342,16 @@ fn push_report_v2(out: &mut Vec<u8>, message: Fields<'_>, len: usize, verbose: u
 fn push_sources(out: &mut Vec<u8>, list: Fields<'_>, count: usize) -> Option<()> {
     put!(out, " {");
     for i in 0..count {
-        put!(out, " ", list.ipv6(i * 16)?);
+        push_field(out, " ", list.ipv6(i * 16))?;
     }
     put!(out, " }");
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn lines_are_tcpdumps() {
+        super::super::oracle::check(include_str!("cases/icmp6.txt"));
+    }
 }

@@ -5,7 +5,7 @@ use super::Options;
 use super::fields::Fields;
 use super::inner;
 use super::put::put;
-use super::words::{push_cut, push_name, push_span};
+use super::words::{push_cut, push_field, push_name, push_span};
 use crate::packet::Packet;
 use crate::sink::page::Page;
 use crate::text;
@@ -58,7 +58,7 @@ fn push_message(out: &mut Vec<u8>, message: Fields<'_>, len: usize, verbose: u8)
         }
         0x12 => {
             put!(out, "igmp v1 report");
-            put!(out, " ", message.ipv4(4)?);
+            push_field(out, " ", message.ipv4(4))?;
             odd_len(out);
         }
         0x13 => {
@@ -71,15 +71,15 @@ fn push_message(out: &mut Vec<u8>, message: Fields<'_>, len: usize, verbose: u8)
         }
         0x14 => {
             put!(out, "igmp pimv1");
-            push_pim(out, message)?;
+            push_pim(out, message, verbose)?;
         }
         0x16 => {
             put!(out, "igmp v2 report");
-            put!(out, " ", message.ipv4(4)?);
+            push_field(out, " ", message.ipv4(4))?;
         }
         0x17 => {
             put!(out, "igmp leave");
-            put!(out, " ", message.ipv4(4)?);
+            push_field(out, " ", message.ipv4(4))?;
         }
         0x1e => push_trace(out, "mresp", message, len)?,
         0x1f => push_trace(out, "mtrace", message, len)?,
@@ -190,7 +190,7 @@ pub(super) const fn record_name(kind: u8) -> Option<&'static str> {
 fn push_sources(out: &mut Vec<u8>, list: Fields<'_>, count: usize) -> Option<()> {
     put!(out, " {");
     for i in 0..count {
-        put!(out, " ", list.ipv4(i * 4)?);
+        push_field(out, " ", list.ipv4(i * 4))?;
     }
     put!(out, " }");
     Some(())
@@ -213,8 +213,8 @@ fn push_dvmrp(out: &mut Vec<u8>, message: Fields<'_>) -> Option<()> {
     put!(out, " ");
     push_name(out, name, "[type ", kind, "]");
     if matches!(kind, 7..=9) {
-        put!(out, " src ", message.ipv4(8)?);
-        put!(out, " grp ", message.ipv4(12)?);
+        push_field(out, " src ", message.ipv4(8))?;
+        push_field(out, " grp ", message.ipv4(12))?;
     }
     if kind == 7 {
         let timer = message.u32(16)?;
@@ -224,7 +224,7 @@ fn push_dvmrp(out: &mut Vec<u8>, message: Fields<'_>) -> Option<()> {
     Some(())
 }
 
-fn push_pim(out: &mut Vec<u8>, message: Fields<'_>) -> Option<()> {
+fn push_pim(out: &mut Vec<u8>, message: Fields<'_>, verbose: u8) -> Option<()> {
     const NAMES: [&str; 8] = [
         "Query",
         "Register",
@@ -246,18 +246,31 @@ fn push_pim(out: &mut Vec<u8>, message: Fields<'_>) -> Option<()> {
             Some(2) => put!(out, " Sparse-Dense-mode"),
             Some(mode) => put!(out, " mode-", mode),
         },
-        1 => put!(out, " for ", message.ipv4(20)?, " > ", message.ipv4(24)?),
-        2 => put!(out, " for ", message.ipv4(8)?, " > ", message.ipv4(12)?),
+        1 => {
+            push_field(out, " for ", message.ipv4(20))?;
+            push_field(out, " > ", message.ipv4(24))?;
+        }
+        2 => {
+            push_field(out, " for ", message.ipv4(8))?;
+            push_field(out, " > ", message.ipv4(12))?;
+        }
         5 => {
-            put!(out, " for ", message.ipv4(16)?, " > ", message.ipv4(8)?);
+            push_field(out, " for ", message.ipv4(16))?;
+            push_field(out, " > ", message.ipv4(8))?;
             if message.u32(12)? != u32::MAX {
-                put!(out, "/", message.ipv4(12)?);
+                push_field(out, "/", message.ipv4(12))?;
             }
             let preference = message.u32(20)?;
             put!(out, if preference >> 31 == 1 { " RP-tree" } else { " SPT" });
             put!(out, " pref ", preference & 0x7fff_ffff, " metric ", message.u32(24)?);
         }
         _ => {}
+    }
+    if kind == 0 && verbose > 0 {
+        let time = u32::from(message.u16(10)?);
+        put!(out, " (Hold-time ");
+        push_span(out, time);
+        put!(out, ")");
     }
     match message.u8(4)? >> 4 {
         1 => {}
@@ -280,4 +293,12 @@ fn push_trace(out: &mut Vec<u8>, name: &str, message: Fields<'_>, len: usize) ->
         put!(out, " with-ttl ", query >> 24);
     }
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn lines_are_tcpdumps() {
+        super::super::oracle::check(include_str!("cases/igmp.txt"));
+    }
 }

@@ -134,10 +134,13 @@ pub(super) fn push_ip(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     if packet.ip.frag.is_some_and(|frag| frag.offset > 0) {
         return put!(out, src, " > ", dst, ": ip-proto-", packet.ip.proto.unwrap_or(0));
     }
-    match packet.ports() {
-        Some(ports) => put!(out, src, ".", ports.src, " > ", dst, ".", ports.dst, ": "),
-        None if packet.ah.is_none() => put!(out, src, " > ", dst, ": "),
-        None => {}
+    match (packet.ports(), packet.transport) {
+        (Some(ports), Transport::Tcp(_) | Transport::Udp(_)) if packet.ah.is_some() => {
+            put!(out, ports.src, " > ", ports.dst, ": ");
+        }
+        (Some(ports), _) => put!(out, src, ".", ports.src, " > ", dst, ".", ports.dst, ": "),
+        (None, _) if packet.ah.is_none() => put!(out, src, " > ", dst, ": "),
+        _ => {}
     }
     match packet.transport {
         Transport::Tcp(_) => put!(out, "tcp"),
@@ -147,5 +150,13 @@ pub(super) fn push_ip(page: &mut Page, packet: &Packet<'_>, options: &Options) {
             }
         }
         _ => demux::push(page, packet, options),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn lines_are_tcpdumps() {
+        super::super::oracle::check(include_str!("cases/inner.txt"));
     }
 }

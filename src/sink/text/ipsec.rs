@@ -220,3 +220,11 @@ fn payload_name(kind: u8) -> Option<&'static str> {
     let kind = usize::from(kind);
     V1.get(kind).or_else(|| V2.get(kind.checked_sub(33)?)).copied()
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn lines_are_tcpdumps() {
+        super::super::oracle::check(include_str!("cases/ipsec.txt"));
+    }
+}

@@ -10,6 +10,8 @@ mod igmp;
 mod inner;
 mod ipsec;
 mod ndp;
+#[cfg(test)]
+mod oracle;
 mod pfsync;
 mod put;
 mod routing;

@@ -3,7 +3,7 @@
 
 use super::fields::Fields;
 use super::put::{Hex2, put};
-use super::words::push_flags;
+use super::words::{push_field, push_flags};
 use crate::text;
 
 /// Appends a router advertisement's own fields.
@@ -16,7 +16,7 @@ pub(super) fn push_router(out: &mut Vec<u8>, message: Fields<'_>) -> Option<()> 
         &[(0x80, "managed"), (0x40, "other stateful"), (0x20, "home agent"), (0x02, "ipv6 only")],
     );
     put!(out, "], pref ", preference(flags), ", router lifetime ", message.u16(6)?);
-    put!(out, "s, reachable time ", message.u32(8)?);
+    push_field(out, "s, reachable time ", message.u32(8))?;
     put!(out, "ms, retrans timer ", message.u32(12)?, "ms");
     Some(())
 }
@@ -86,7 +86,10 @@ fn push_option(out: &mut Vec<u8>, kind: u8, words: u8, option: Fields<'_>) -> Op
         }
         5 => put!(out, " ", option.u32(4)?, if words == 1 { "" } else { "bad option length" }),
         7 => put!(out, " ", option.u32(4)?, "ms"),
-        8 => put!(out, " preference ", option.u16(4)?, ", lifetime ", option.u16(6)?),
+        8 => {
+            push_field(out, " preference ", option.u16(4))?;
+            push_field(out, ", lifetime ", option.u16(6))?;
+        }
         24 => {
             let mut prefix = [0; 16];
             for (to, &from) in prefix.iter_mut().zip(option.from(8).0) {
@@ -102,7 +105,7 @@ fn push_option(out: &mut Vec<u8>, kind: u8, words: u8, option: Fields<'_>) -> Op
         25 => {
             put!(out, " lifetime ", option.u32(4)?, "s,");
             for i in 0..usize::from(words - 1) / 2 {
-                put!(out, " addr: ", option.ipv6(8 + i * 16)?);
+                push_field(out, " addr: ", option.ipv6(8 + i * 16))?;
             }
         }
         31 => {

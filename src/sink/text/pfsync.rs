@@ -4,7 +4,7 @@
 use super::Options;
 use super::fields::Fields;
 use super::put::put;
-use super::words::push_cut;
+use super::words::{push_cut, push_field};
 use crate::packet::Packet;
 use crate::sink::page::Page;
 
@@ -20,9 +20,13 @@ fn push_header(out: &mut Vec<u8>, header: Fields<'_>, len: usize) -> Option<()> 
     let version = header.u8(0)?;
     put!(out, "pfsync, version ", version);
     match version {
-        1..=4 => put!(out, ", action ", header.u8(2)?, " count ", header.u8(3)?),
+        1..=4 => {
+            push_field(out, ", action ", header.u8(2))?;
+            push_field(out, " count ", header.u8(3))?;
+        }
         5 | 6 if len >= 24 => {
-            put!(out, ", action ", header.u8(20)?, " count ", header.u16(22)?);
+            push_field(out, ", action ", header.u8(20))?;
+            push_field(out, " count ", header.u16(22))?;
         }
         _ => {}
     }

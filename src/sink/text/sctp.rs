@@ -222,3 +222,11 @@ fn payload_name(protocol: u32) -> Option<&'static str> {
         _ => NAMES.get(usize::try_from(protocol.checked_sub(1)?).ok()?).copied(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn lines_are_tcpdumps() {
+        super::super::oracle::check(include_str!("cases/sctp.txt"));
+    }
+}

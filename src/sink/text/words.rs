@@ -44,6 +44,13 @@ pub(super) fn push_name(
     }
 }
 
+/// The value with its label in front; neither if it is not there.
+pub(super) fn push_field(out: &mut Vec<u8>, label: &str, value: Option<impl Put>) -> Option<()> {
+    let value = value?;
+    put!(out, label, value);
+    Some(())
+}
+
 /// The names of the bits that are set, with commas, or `none`.
 pub(super) fn push_flags(out: &mut Vec<u8>, bits: u32, names: &[(u32, &str)]) {
     let mut sep = "";
