@@ -17,7 +17,7 @@ const REDIRECT: u8 = 5;
 pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     let message = Fields(packet.payload);
     let out = &mut page.text;
-    if push_message(out, message, packet.payload_len).is_none() {
+    if push_message(out, message, packet.payload_len, options).is_none() {
         return push_cut(out, "icmp");
     }
     if options.verbose == 0 {
@@ -32,7 +32,12 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     }
 }
 
-fn push_message(out: &mut Vec<u8>, message: Fields<'_>, len: usize) -> Option<()> {
+fn push_message(
+    out: &mut Vec<u8>,
+    message: Fields<'_>,
+    len: usize,
+    options: &Options,
+) -> Option<()> {
     let kind = message.u8(0)?;
     put!(out, "ICMP ");
     match kind {
@@ -41,7 +46,7 @@ fn push_message(out: &mut Vec<u8>, message: Fields<'_>, len: usize) -> Option<()
             push_field(out, ", id ", message.u16(4))?;
             push_field(out, ", seq ", message.u16(6))?;
         }
-        3 => push_unreachable(out, message)?,
+        3 => push_unreachable(out, message, options)?,
         4 => put!(out, "source quench"),
         REDIRECT => push_redirect(out, message)?,
         9 => push_routers(out, message)?,
@@ -88,14 +93,14 @@ fn push_message(out: &mut Vec<u8>, message: Fields<'_>, len: usize) -> Option<()
 
 /// Who or what cannot be reached. When the quoted packet is cut before its destination, only
 /// the code is known.
-fn push_unreachable(out: &mut Vec<u8>, message: Fields<'_>) -> Option<()> {
+fn push_unreachable(out: &mut Vec<u8>, message: Fields<'_>, options: &Options) -> Option<()> {
     let code = message.u8(1)?;
     let Some(dst) = message.ipv4(24) else {
         put!(out, "unreachable - #", code);
         return None;
     };
     match code {
-        3 => return push_port_unreachable(out, message),
+        3 => return push_port_unreachable(out, message, options),
         2 => put!(out, dst, " protocol ", message.u8(17)?, " unreachable"),
         4 => {
             put!(out, dst, " unreachable - need to frag");
@@ -122,19 +127,15 @@ fn push_unreachable(out: &mut Vec<u8>, message: Fields<'_>) -> Option<()> {
     Some(())
 }
 
-fn push_port_unreachable(out: &mut Vec<u8>, message: Fields<'_>) -> Option<()> {
+fn push_port_unreachable(out: &mut Vec<u8>, message: Fields<'_>, options: &Options) -> Option<()> {
     let quoted = message.from(8);
     let dst = quoted.ipv4(16)?;
     let port = quoted.u16(usize::from(quoted.u8(0)? & 0xf) * 4 + 2);
     put!(out, dst);
     match (quoted.u8(9)?, port) {
-        (proto::TCP, Some(port)) => {
-            put!(out, " tcp port ");
-            inner::push_port(out, port);
-        }
-        (proto::UDP, Some(port)) => {
-            put!(out, " udp port ");
-            inner::push_port(out, port);
+        (number @ (proto::TCP | proto::UDP), Some(port)) => {
+            put!(out, if number == proto::TCP { " tcp port " } else { " udp port " });
+            inner::push_port(out, port, number, options);
         }
         (proto, Some(port)) => put!(out, " protocol ", proto, " port ", port),
         (proto, None) => {

@@ -33,7 +33,7 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     if options.verbose > 0 && !inner::is_fragmented(packet) && message.0.len() >= len {
         push_checksum(out, packet, message.first(len));
     }
-    if push_message(out, message, len, options.verbose).is_none() {
+    if push_message(out, message, len, options).is_none() {
         push_cut(out, "icmp6");
     }
 }
@@ -48,7 +48,13 @@ fn push_checksum(out: &mut Vec<u8>, packet: &Packet<'_>, message: &[u8]) {
     }
 }
 
-fn push_message(out: &mut Vec<u8>, message: Fields<'_>, len: usize, verbose: u8) -> Option<()> {
+fn push_message(
+    out: &mut Vec<u8>,
+    message: Fields<'_>,
+    len: usize,
+    options: &Options,
+) -> Option<()> {
+    let verbose = options.verbose;
     let kind = message.u8(0)?;
     put!(out, "ICMP6, ");
     push_name(out, kind_name(kind), "unknown icmp6 type (", kind, ")");
@@ -59,7 +65,7 @@ fn push_message(out: &mut Vec<u8>, message: Fields<'_>, len: usize, verbose: u8)
     let code = message.u8(1)?;
     match kind {
         1 => {
-            push_unreachable(out, message, code)?;
+            push_unreachable(out, message, code, options)?;
             if code > 4 {
                 return Some(());
             }
@@ -144,7 +150,12 @@ const fn kind_name(kind: u8) -> Option<&'static str> {
     })
 }
 
-fn push_unreachable(out: &mut Vec<u8>, message: Fields<'_>, code: u8) -> Option<()> {
+fn push_unreachable(
+    out: &mut Vec<u8>,
+    message: Fields<'_>,
+    code: u8,
+    options: &Options,
+) -> Option<()> {
     match code {
         0 => put!(out, ", unreachable route"),
         // The second space is tcpdump's.
@@ -162,13 +173,13 @@ fn push_unreachable(out: &mut Vec<u8>, message: Fields<'_>, code: u8) -> Option<
         2 => put!(out, " ", dst, ", source address ", message.ipv6(16)?),
         4 => {
             let quoted = Packet::parse(message.from(8).0, message.0.len()).ok()?;
-            let (ports, name) = match quoted.transport {
-                Transport::Tcp(tcp) => (tcp.ports, " tcp port "),
-                Transport::Udp(udp) => (udp.ports, " udp port "),
+            let (ports, number) = match quoted.transport {
+                Transport::Tcp(tcp) => (tcp.ports, proto::TCP),
+                Transport::Udp(udp) => (udp.ports, proto::UDP),
                 _ => return None,
             };
-            put!(out, ", ", dst, name);
-            inner::push_port(out, ports.dst);
+            put!(out, ", ", dst, if number == proto::TCP { " tcp port " } else { " udp port " });
+            inner::push_port(out, ports.dst, number, options);
         }
         _ => put!(out, " ", dst),
     }

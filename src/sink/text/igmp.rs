@@ -94,13 +94,13 @@ fn push_message(out: &mut Vec<u8>, message: Fields<'_>, len: usize, verbose: u8)
 
 fn push_query_v3(out: &mut Vec<u8>, message: Fields<'_>, len: usize, verbose: u8) -> Option<()> {
     put!(out, " v3");
-    if len % 4 != 0 {
+    if !len.is_multiple_of(4) {
         put!(out, " [invalid len ", len, "]");
         return Some(());
     }
     let code = message.u8(1)?;
     if code != 100 {
-        let tenths = u32::from(floating(u32::from(code), 4));
+        let tenths = floating(u32::from(code), 4);
         put!(out, " [max resp time ");
         if tenths < 600 {
             put!(out, tenths / 10, ".", tenths % 10, "s");
@@ -139,7 +139,7 @@ pub(super) fn floating(code: u32, digits: u32) -> u32 {
 }
 
 fn push_report_v3(out: &mut Vec<u8>, message: Fields<'_>, len: usize, verbose: u8) -> Option<()> {
-    if len < 16 || len % 4 != 0 {
+    if len < 16 || !len.is_multiple_of(4) {
         put!(out, " [invalid len ", len, "]");
         return Some(());
     }

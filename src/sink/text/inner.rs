@@ -111,7 +111,7 @@ pub(super) fn checksum_ip(
 
 // Stands in for the printers of IP, TCP, UDP and ports.
 
-pub(super) fn push_port(out: &mut Vec<u8>, port: u16) {
+pub(super) fn push_port(out: &mut Vec<u8>, port: u16, _transport: u8, _options: &Options) {
     put!(out, port);
 }
 
