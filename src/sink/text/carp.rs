@@ -3,11 +3,10 @@
 //! Both call themselves version 2, type 1. A CARP advertisement is 36 bytes long and says that
 //! its digest has 7 words; in VRRP that byte counts addresses, and 7 of them make 44 bytes.
 
-use super::Options;
 use super::fields::Fields;
-use super::inner;
 use super::put::put;
 use super::words::{push_cut, push_field, push_name};
+use super::{Options, ip};
 use crate::packet::{Packet, proto};
 use crate::pf::Family;
 use crate::sink::page::Page;
@@ -44,7 +43,7 @@ fn push_carp(out: &mut Vec<u8>, packet: &Packet<'_>, options: &Options) -> Optio
     let found = message.u16(6)?;
     if options.verbose > 0
         && message.0.len() >= len
-        && inner::checksum(found, &[message.first(len)]).is_some()
+        && ip::fold(ip::sum(message.first(len), 0)) != 0xffff
     {
         put!(out, " (bad carp cksum ");
         text::push_hex_min(out, u64::from(found));
@@ -92,12 +91,12 @@ fn push_vrrp_rest(out: &mut Vec<u8>, packet: &Packet<'_>, version: u8, auth: u8)
     let (message, len) = (Fields(packet.payload), packet.payload_len);
     let count = message.u8(3)?;
     let found = message.u16(6)?;
-    let right = if version == 2 {
-        inner::checksum(found, &[message.first(len)])
+    let rest = if version == 2 {
+        !ip::fold(ip::sum(message.first(len), 0))
     } else {
-        inner::checksum_ip(found, packet, proto::CARP, message.first(len))
+        ip::transport_sum(packet, message.first(len), proto::CARP)
     };
-    if message.0.len() >= len && right.is_some() {
+    if message.0.len() >= len && rest != 0 {
         put!(out, ", (bad vrrp cksum ");
         text::push_hex_min(out, u64::from(found));
         put!(out, ")");

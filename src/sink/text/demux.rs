@@ -3,7 +3,9 @@
 use super::fields::Fields;
 use super::put::{Hex4, put};
 use super::words::push_cut;
-use super::{Options, carp, gre, icmp, icmp6, igmp, inner, ipsec, pfsync, routing, sctp};
+use super::{
+    Options, carp, gre, icmp, icmp6, igmp, inner, ipsec, pfsync, push_unknown, routing, sctp,
+};
 use crate::packet::{Packet, proto};
 use crate::pf::Family;
 use crate::sink::page::Page;
@@ -43,7 +45,7 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
         },
         Some(ND) => put!(out, " nd ", len),
         Some(proto::NONE) => put!(out, "no next header"),
-        Some(number) => put!(out, " ip-proto-", number, " ", len),
+        Some(number) => push_unknown(out, packet, number, options),
         None => push_cut(out, if is_v6 { "ip6" } else { "ip" }),
     }
 }

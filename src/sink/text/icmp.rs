@@ -2,11 +2,10 @@
 //!
 //! Not here: the extensions of RFC 4884 behind a quoted packet.
 
-use super::Options;
 use super::fields::Fields;
-use super::inner;
 use super::put::{Hex8, put};
 use super::words::{Two, push_cut, push_field};
+use super::{Options, inner, ip, names};
 use crate::packet::{Packet, proto};
 use crate::sink::page::Page;
 use crate::text;
@@ -23,7 +22,7 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     if options.verbose == 0 {
         return;
     }
-    if !inner::is_fragmented(packet) {
+    if !ip::is_fragment(packet) {
         push_checksum(out, message, packet.payload_len);
     }
     if matches!(message.u8(0), Some(3 | 4 | REDIRECT | 11 | 12)) {
@@ -135,7 +134,7 @@ fn push_port_unreachable(out: &mut Vec<u8>, message: Fields<'_>, options: &Optio
     match (quoted.u8(9)?, port) {
         (number @ (proto::TCP | proto::UDP), Some(port)) => {
             put!(out, if number == proto::TCP { " tcp port " } else { " udp port " });
-            inner::push_port(out, port, number, options);
+            names::push_port(out, port, number, options);
         }
         (proto, Some(port)) => put!(out, " protocol ", proto, " port ", port),
         (proto, None) => {
@@ -201,11 +200,12 @@ fn push_time_of_day(out: &mut Vec<u8>, time: u32) {
 /// Says so if the checksum is wrong; needs the whole message.
 fn push_checksum(out: &mut Vec<u8>, message: Fields<'_>, len: usize) {
     let Some(found) = message.u16(2).filter(|_| message.0.len() >= len) else { return };
-    if let Some(right) = inner::checksum(found, &[message.first(len)]) {
+    let rest = !ip::fold(ip::sum(message.first(len), 0));
+    if rest != 0 {
         put!(out, " (wrong icmp cksum ");
         text::push_hex_min(out, u64::from(found));
         put!(out, " (->");
-        text::push_hex_min(out, u64::from(right));
+        text::push_hex_min(out, u64::from(ip::should_be(found, rest)));
         put!(out, ")!)");
     }
 }

@@ -4,13 +4,11 @@
 //! Not here: node information (RFC 4620), the prefixes of router renumbering, RPL's objects,
 //! and dumps of what has no name.
 
-use super::Options;
 use super::fields::Fields;
 use super::igmp::{floating, record_name};
-use super::inner;
-use super::ndp;
 use super::put::{Hex4, put};
 use super::words::{push_cut, push_field, push_flags, push_name};
+use super::{Options, ip, names, ndp};
 use crate::packet::{Packet, Transport, proto};
 use crate::sink::page::Page;
 
@@ -30,7 +28,7 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     if len == 0 {
         return put!(out, "ICMP6, length 0 (invalid)");
     }
-    if options.verbose > 0 && !inner::is_fragmented(packet) && message.0.len() >= len {
+    if options.verbose > 0 && !ip::is_fragment(packet) && message.0.len() >= len {
         push_checksum(out, packet, message.first(len));
     }
     if push_message(out, message, len, options).is_none() {
@@ -40,10 +38,17 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
 
 fn push_checksum(out: &mut Vec<u8>, packet: &Packet<'_>, message: &[u8]) {
     let Some(found) = Fields(message).u16(2) else { return };
-    match inner::checksum_ip(found, packet, proto::ICMP6, message) {
-        None => put!(out, "[icmp6 sum ok] "),
-        Some(right) => {
-            put!(out, "[bad icmp6 cksum 0x", Hex4(found), " -> 0x", Hex4(right), "!] ");
+    match ip::transport_sum(packet, message, proto::ICMP6) {
+        0 => put!(out, "[icmp6 sum ok] "),
+        rest => {
+            put!(
+                out,
+                "[bad icmp6 cksum 0x",
+                Hex4(found),
+                " -> 0x",
+                Hex4(ip::should_be(found, rest)),
+                "!] "
+            );
         }
     }
 }
@@ -179,7 +184,7 @@ fn push_unreachable(
                 _ => return None,
             };
             put!(out, ", ", dst, if number == proto::TCP { " tcp port " } else { " udp port " });
-            inner::push_port(out, ports.dst, number, options);
+            names::push_port(out, ports.dst, number, options);
         }
         _ => put!(out, " ", dst),
     }

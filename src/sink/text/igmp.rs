@@ -1,11 +1,10 @@
 //! IGMP (RFC 1112, 2236, 3376) and what else uses its protocol number: DVMRP, PIM version 1
 //! and multicast traceroute. Of DVMRP and PIM only the kind of message is shown.
 
-use super::Options;
 use super::fields::Fields;
-use super::inner;
 use super::put::put;
 use super::words::{push_cut, push_field, push_name, push_span};
+use super::{Options, ip};
 use crate::packet::Packet;
 use crate::sink::page::Page;
 use crate::text;
@@ -24,7 +23,7 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
         && len >= 4
         && message.0.len() >= len
         && let Some(found) = message.u16(2)
-        && inner::checksum(found, &[message.first(len)]).is_some()
+        && ip::fold(ip::sum(message.first(len), 0)) != 0xffff
     {
         put!(out, " bad igmp cksum ");
         text::push_hex_min(out, u64::from(found));

@@ -77,17 +77,11 @@ fn push_ah_header(out: &mut Vec<u8>, header: Fields<'_>, options: &Options) {
 }
 
 /// Appends IKE, encapsulated ESP or a keep-alive, if the datagram is one by its ports; false if
-/// it is not.
-pub(super) fn push_udp(
-    page: &mut Page,
-    udp: &Udp<'_>,
-    packet: &Packet<'_>,
-    options: &Options,
-) -> bool {
+/// it is not. The payload had `len` bytes.
+pub(super) fn push_udp(page: &mut Page, udp: &Udp<'_>, len: usize, options: &Options) -> bool {
     if options.quiet {
         return false;
     }
-    let len = usize::from(udp.len.unwrap_or(u16::MAX)).min(packet.payload_len).saturating_sub(8);
     let on = |port| udp.ports.src == port || udp.ports.dst == port;
     let out = &mut page.text;
     if ISAKMP.into_iter().any(on) {

@@ -1,28 +1,59 @@
-//! A line an event, in tcpdump's manner.
+//! A line an event, as `tcpdump` 4.99 writes it: byte for byte for whole packets.
+//!
+//! Where tcpdump itself is wrong the right thing is written ([`pflog`]), where it gives up on a
+//! cut header all that is there, and where it goes on into an application's protocol (DNS, NTP,
+//! HTTP) the line ends as it does for a port that it does not know.
+//!
+//! A line holds no byte of the wire but through an escape, and no newline but those of `-v` (a
+//! second line for IPv4), `-x` and `-A`; `-A` alone shows tabs and newlines of the packet as
+//! what they are, as tcpdump does.
+//!
+//! Not here: what depends on other lines ([`super::page`]).
+#![forbid(unsafe_code)]
 
 mod carp;
 mod demux;
 mod fields;
 mod gre;
+mod hex;
 mod icmp;
 mod icmp6;
 mod igmp;
 mod inner;
+mod ip;
+mod ip6;
 mod ipsec;
+mod link;
+mod mptcp;
+pub mod names;
 mod ndp;
 #[cfg(test)]
 mod oracle;
+mod pflog;
 mod pfsync;
 mod put;
 mod routing;
 mod sctp;
+mod tcp;
+mod tcpopt;
+mod udp;
 mod words;
 
+use std::io::Write as _;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use crate::error::{DecodeError, Fault, Layer};
 use crate::event::Event;
 use crate::packet::{Packet, proto};
 use crate::sink::Sink;
 use crate::sink::page::Page;
-use crate::time::{Clock, TimeStyle};
+use crate::time::{Clock, Precision, TimeStyle};
+
+pub use hex::{Dump, Form};
+use names::Names;
+use put::put;
 
 /// What to show: tcpdump's flags.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +68,14 @@ pub struct Options {
     pub absolute: bool,
     /// `-t` to `-ttttt`.
     pub time: TimeStyle,
+    /// Digits after the second: six as tcpdump's, whatever the file has, or `--nano`'s nine.
+    pub precision: Precision,
+    /// `-x`, `-X`, `-A` and their doubles.
+    pub dump: Option<Dump>,
+    /// Names of ports and protocols, and with a resolver of hosts; none with `-n`.
+    pub names: Option<Arc<Names>>,
+    /// The action in colour.
+    pub color: bool,
 }
 
 /// The renderer.
@@ -46,16 +85,74 @@ pub struct Text {
     clock: Clock,
 }
 
+impl Text {
+    /// A renderer that shows times of this zone.
+    pub fn new(options: Options, zone: TimeZone) -> Self {
+        Self { options, clock: Clock::new(zone) }
+    }
+}
+
 impl Sink for Text {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
-        let _ = (&self.options, &self.clock, event, page);
+        let options = &self.options;
+        page.begin(event.frame.ts);
+        if options.time.is_relative() {
+            page.leave_delta();
+        } else {
+            self.clock.push(&mut page.text, event.frame.ts, options.time, options.precision);
+        }
+        push_event(page, event, options);
+        if let Some(dump) = options.dump {
+            dump.push(&mut page.text, event);
+        }
+        page.text.push(b'\n');
+        page.end();
     }
+}
+
+fn push_event(page: &mut Page, event: &Event<'_>, options: &Options) {
+    match &event.pflog {
+        Some(header) if options.link => {
+            pflog::push(&mut page.text, header, event.packet.as_ref(), options);
+        }
+        Some(_) => {}
+        None => link::push(&mut page.text, event, options),
+    }
+    match (&event.packet, &event.error) {
+        (Some(packet), _) => ip::push(page, packet, options),
+        (None, Some(error)) => push_error(&mut page.text, error, options),
+        (None, None) => link::push_other(&mut page.text, event, options),
+    }
+}
+
+/// What stands where the rest of the line would: which layer ended it, and why.
+fn push_error(out: &mut Vec<u8>, error: &DecodeError, options: &Options) {
+    if let DecodeError { layer: Layer::Ip, fault: Fault::BadLength(len), .. } = *error {
+        put!(out, if options.link { "" } else { "IP " }, "bad-hlen ", len);
+        return;
+    }
+    put!(out, "[|", error.layer.name(), "] ");
+    // Writing into a Vec does not fail.
+    let _ = write!(out, "{error}");
 }
 
 /// What follows `SRC > DST: `, by protocol.
 fn push_transport(page: &mut Page, packet: &Packet<'_>, options: &Options) {
+    ipsec::push_ah(page, packet, options);
     match packet.ip.proto {
-        Some(proto::TCP | proto::UDP) => {}
+        None | Some(proto::AH) => {}
+        Some(proto::TCP) => tcp::push(page, packet, options),
+        Some(proto::UDP) => udp::push(page, packet, options),
         _ => demux::push(page, packet, options),
     }
 }
+
+/// A protocol that is not taken apart.
+fn push_unknown(out: &mut Vec<u8>, packet: &Packet<'_>, number: u8, options: &Options) {
+    out.push(b' ');
+    names::push_protocol(out, number, options);
+    put!(out, " ", packet.payload_len);
+}
+
+#[cfg(test)]
+mod tests;

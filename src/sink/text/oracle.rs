@@ -7,7 +7,7 @@
 use std::io::Write;
 use std::process::Command;
 
-use super::{Options, inner};
+use super::{Options, ip};
 use crate::packet::Packet;
 use crate::sink::page::Page;
 
@@ -103,9 +103,8 @@ impl Section<'_> {
             packet.extend([192, 0, 2, 1, 198, 51, 100, 2]);
             let len = u16::try_from(20 + payload.len()).unwrap().to_be_bytes();
             packet[2..4].copy_from_slice(&len);
-            if let Some(right) = inner::checksum(0, &[&packet]) {
-                packet[10..12].copy_from_slice(&right.to_be_bytes());
-            }
+            let sum = !ip::fold(ip::sum(&packet, 0));
+            packet[10..12].copy_from_slice(&sum.to_be_bytes());
         }
         packet.extend(payload);
         packet
@@ -113,7 +112,7 @@ impl Section<'_> {
 
     /// What follows the addresses, newlines and tabs escaped.
     fn strip(&self, line: &str) -> String {
-        let mut line = line.replace("[no cksum] ", "");
+        let mut line = line.to_owned();
         for (open, close) in [("(tos ", ")\n    "), ("(hlim ", ") ")] {
             while let Some(start) = line.find(open) {
                 let end = match (open, line[start..].match_indices(close)) {
@@ -186,7 +185,7 @@ impl Section<'_> {
 fn render(bytes: &[u8], len: usize, options: &Options) -> String {
     let mut page = Page::default();
     let packet = Packet::parse(bytes, len).unwrap();
-    inner::push_ip(&mut page, &packet, options);
+    ip::push(&mut page, &packet, options);
     assert_eq!(page.depth, 0);
     String::from_utf8(page.text).unwrap()
 }

@@ -1,0 +1,187 @@
+//! TCP (RFC 9293). The numbers of segments with ACK are relative to their connection's first,
+//! so they are left to the binder, but with `-S`.
+
+use crate::packet::{Packet, Tcp, TcpFlags, Transport, proto};
+use crate::sink::page::{Fill, Page, Segment};
+use crate::sink::text::put::{Hex4, put};
+use crate::sink::text::{Options, ip, tcpopt};
+
+const HEADER_LEN: usize = 20;
+/// Bytes of a reset's text that are shown.
+const MAX_RESET_TEXT: usize = 30;
+
+/// Appends the segment with the flow's ends in front.
+pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
+    let Transport::Tcp(tcp) = &packet.transport else {
+        ip::push_addresses(&mut page.text, packet, options);
+        put!(&mut page.text, ": [|tcp]");
+        return;
+    };
+    ip::push_ends(&mut page.text, packet, tcp.ports, proto::TCP, options);
+    let len = packet.payload_len;
+    let whole = packet.payload.len() >= HEADER_LEN;
+    let (Some((header_len, flags)), true) = (tcp.offset_flags, whole || packet.is_truncated())
+    else {
+        push_start(page, packet, tcp);
+        return;
+    };
+    // tcpdump reads eight of the nine flags.
+    let flags = TcpFlags(flags.0 & 0xff);
+    if header_len < HEADER_LEN {
+        let out = &mut page.text;
+        // As tcpdump, which does not mind that there may be fewer.
+        let data = (len as u64).wrapping_sub(header_len as u64) & 0xffff_ffff;
+        put!(out, " tcp ", data, " [bad hdr length ", header_len, " - too short, < 20]");
+        return;
+    }
+    if options.quiet {
+        let out = &mut page.text;
+        let data = (len as u64).wrapping_sub(header_len as u64) & 0xffff_ffff;
+        put!(out, "tcp ", data);
+        if header_len > len {
+            put!(out, " [bad hdr length ", header_len, " - too long, > ", len, "]");
+        }
+        return;
+    }
+    put!(&mut page.text, "Flags [");
+    flags.push(&mut page.text);
+    put!(&mut page.text, "]");
+    let relative = !options.absolute && flags.has(TcpFlags::ACK);
+    if relative
+        && let (Some(seq), Some(ack)) = (tcp.seq, tcp.ack)
+        && let (Some(src), Some(dst)) = (packet.ip.src, packet.ip.dst)
+    {
+        let syn = flags.has(TcpFlags::SYN);
+        page.relate_to(Segment::new(src, dst, tcp.ports, syn, seq, ack));
+    }
+    if header_len > len {
+        let out = &mut page.text;
+        put!(out, " [bad hdr length ", header_len, " - too long, > ", len, "]");
+        return;
+    }
+    if options.verbose > 0 && !ip::is_fragment(packet) {
+        push_checksum(&mut page.text, packet, tcp);
+    }
+    push_numbers(page, tcp, flags, len - header_len, relative, options);
+    if !whole {
+        put!(&mut page.text, " [|tcp]");
+        return;
+    }
+    push_rest(page, packet, tcp, (header_len, flags), relative, options);
+}
+
+/// A header of which not even the flags are there.
+fn push_start(page: &mut Page, packet: &Packet<'_>, tcp: &Tcp<'_>) {
+    let out = &mut page.text;
+    if packet.is_truncated() {
+        if let Some(seq) = tcp.seq {
+            put!(out, "seq ", seq);
+        }
+        if let Some(ack) = tcp.ack {
+            put!(out, ", ack ", ack);
+        }
+    }
+    put!(out, " [|tcp]");
+}
+
+fn push_checksum(out: &mut Vec<u8>, packet: &Packet<'_>, tcp: &Tcp<'_>) {
+    let (Some(found), Some(data)) = (tcp.cksum, packet.payload.get(..packet.payload_len)) else {
+        return;
+    };
+    put!(out, ", cksum 0x", Hex4(found));
+    match ip::transport_sum(packet, data, proto::TCP) {
+        0 => put!(out, " (correct)"),
+        sum => put!(out, " (incorrect -> 0x", Hex4(ip::should_be(found, sum)), ")"),
+    }
+}
+
+/// `, seq 1:100, ack 1, win 512, urg 1`, as far as they are there.
+fn push_numbers(
+    page: &mut Page,
+    tcp: &Tcp<'_>,
+    flags: TcpFlags,
+    data_len: usize,
+    relative: bool,
+    options: &Options,
+) {
+    let has_number = data_len > 0 || flags.has(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);
+    if (has_number || options.verbose > 1)
+        && let Some(seq) = tcp.seq
+    {
+        let end = seq.wrapping_add(u32::try_from(data_len).unwrap_or_default());
+        put!(&mut page.text, ", seq ");
+        push_number(page, seq, Fill::Seq, relative);
+        if data_len > 0 {
+            put!(&mut page.text, ":");
+            push_number(page, end, Fill::Seq, relative);
+        }
+    }
+    if flags.has(TcpFlags::ACK)
+        && let Some(ack) = tcp.ack
+    {
+        put!(&mut page.text, ", ack ");
+        push_number(page, ack, Fill::Ack, relative);
+    }
+    if let Some(win) = tcp.win {
+        put!(&mut page.text, ", win ", win);
+    }
+    if flags.has(TcpFlags::URG)
+        && let Some(urg) = tcp.urg
+    {
+        put!(&mut page.text, ", urg ", urg);
+    }
+}
+
+/// Appends a number, or a hole for it.
+#[inline]
+pub(super) fn push_number(page: &mut Page, n: u32, fill: fn(u32) -> Fill, relative: bool) {
+    if relative {
+        page.leave(fill(n));
+    } else {
+        put!(&mut page.text, n);
+    }
+}
+
+/// Options, length and a reset's text.
+fn push_rest(
+    page: &mut Page,
+    packet: &Packet<'_>,
+    tcp: &Tcp<'_>,
+    (header_len, flags): (usize, TcpFlags),
+    relative: bool,
+    options: &Options,
+) {
+    let data_len = packet.payload_len - header_len;
+    if header_len > HEADER_LEN {
+        let wanted = header_len - HEADER_LEN;
+        let there = tcp.options.get(..wanted).unwrap_or(tcp.options);
+        let data_cut = packet.payload.len() < packet.payload_len;
+        let options = tcpopt::Options { bytes: there, len: wanted, flags, relative, data_cut };
+        if !options.push(page) {
+            return;
+        }
+    }
+    let out = &mut page.text;
+    put!(out, ", length ", data_len);
+    if data_len > 0 && flags.has(TcpFlags::RST) && options.verbose > 0 {
+        let data = packet.payload.get(header_len..).unwrap_or_default();
+        push_reset_text(out, data, data_len);
+    }
+}
+
+/// What a reset says of its cause (RFC 1122, 4.2.2.12). The bytes are made visible as `cat -v`
+/// does, so none of them reaches the terminal as a control.
+fn push_reset_text(out: &mut Vec<u8>, data: &[u8], len: usize) {
+    put!(out, if data.len() >= len { " [RST" } else { " [!RST" });
+    put!(out, if len > MAX_RESET_TEXT { "+ " } else { " " });
+    for &byte in data.iter().take(len.min(MAX_RESET_TEXT)) {
+        if !byte.is_ascii() {
+            put!(out, "M-");
+        }
+        match byte & 0x7f {
+            printable @ b' '..=b'~' => out.push(printable),
+            control => out.extend_from_slice(&[b'^', control ^ 0x40]),
+        }
+    }
+    put!(out, "]");
+}
