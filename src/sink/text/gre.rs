@@ -3,11 +3,10 @@
 //!
 //! Not here: PPP's own protocols, MPLS, IPX, AppleTalk and OSI, which get their number.
 
-use super::Options;
 use super::fields::Fields;
-use super::inner;
 use super::put::{Hex, Hex4, put};
 use super::words::{push_cut, push_field, push_flags};
+use super::{Options, inner, link};
 use crate::packet::Packet;
 use crate::sink::page::Page;
 use crate::text;
@@ -60,7 +59,7 @@ fn push_header(page: &mut Page, packet: &Packet<'_>, options: &Options) -> Optio
         }
     };
     if options.link {
-        put!(out, ", proto ", ethertype_name(protocol).unwrap_or("unknown"), " (0x");
+        put!(out, ", proto ", link::ethertype_name(protocol).unwrap_or("unknown"), " (0x");
         text::push_hex(out, &protocol.to_be_bytes());
         put!(out, ")");
     }
@@ -197,36 +196,24 @@ fn push_payload(
 fn push_ethernet(page: &mut Page, frame: Fields<'_>, len: usize, options: &Options) {
     let out = &mut page.text;
     let Some(kind) = frame.u16(12) else { return push_cut(out, "ether") };
-    let name = ethertype_name(kind).unwrap_or("Unknown");
-    if options.link {
-        push_mac(out, frame.from(6).first(6));
+    let is_ip = matches!(kind, IPV4 | IPV6);
+    if options.link || !is_ip {
+        link::push_mac(out, frame.from(6).first(6));
         put!(out, " > ");
-        push_mac(out, frame.first(6));
-        put!(out, ", ");
-        if !options.quiet {
-            put!(out, "ethertype ", name, " (0x");
-            text::push_hex(out, &kind.to_be_bytes());
-            put!(out, ")");
+        link::push_mac(out, frame.first(6));
+        let name = link::ethertype_name(kind).unwrap_or("Unknown");
+        if options.quiet {
+            put!(out, ", ", name);
         } else {
-            put!(out, name);
+            put!(out, ", ethertype ", name, " (0x", Hex4(kind), ")");
         }
-        put!(out, ", length ", len, ": ");
+        put!(out, ", length ", len, if is_ip { ": " } else { "" });
     }
-    let len = len.saturating_sub(14);
+    let (payload, len) = (frame.from(14).0, len.saturating_sub(14));
     match kind {
-        IPV4 => inner::push_v4(page, frame.from(14).0, len, options),
-        IPV6 => inner::push_v6(page, frame.from(14).0, len, options),
-        _ if options.link => {}
-        _ => put!(out, "ethertype ", name, ", length ", len + 14),
-    }
-}
-
-fn push_mac(out: &mut Vec<u8>, mac: &[u8]) {
-    for (i, &byte) in mac.iter().enumerate() {
-        if i > 0 {
-            put!(out, ":");
-        }
-        text::push_hex_byte(out, byte);
+        IPV4 => inner::push_v4(page, payload, len, options),
+        IPV6 => inner::push_v6(page, payload, len, options),
+        _ => {}
     }
 }
 
@@ -268,30 +255,6 @@ fn push_ppp(page: &mut Page, frame: Fields<'_>, len: usize, options: &Options) {
         _ if name == "unknown" => put!(out, "unknown PPP protocol (0x", Hex4(protocol), ")"),
         _ => put!(out, name, ", length ", payload_len),
     }
-}
-
-const fn ethertype_name(kind: u16) -> Option<&'static str> {
-    Some(match kind {
-        IPV4 => "IPv4",
-        IPV6 => "IPv6",
-        0x0806 => "ARP",
-        0x8035 => "Reverse ARP",
-        0x8100 => "802.1Q",
-        0x8847 => "MPLS unicast",
-        0x8848 => "MPLS multicast",
-        0x88a8 => "802.1Q-QinQ",
-        0x8863 => "PPPoE D",
-        0x8864 => "PPPoE S",
-        0x88cc => "LLDP",
-        0x809b => "Appletalk",
-        0x8137 => "IPX",
-        0x00fe => "GRE-OSI",
-        0x894f => "NSH",
-        0x9000 => "Loopback",
-        ETHERNET => "TEB",
-        PPP => "PPP",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

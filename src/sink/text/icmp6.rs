@@ -6,7 +6,7 @@
 
 use super::fields::Fields;
 use super::igmp::{floating, record_name};
-use super::put::{Hex4, put};
+use super::put::{Hex, Hex4, put};
 use super::words::{push_cut, push_field, push_flags, push_name};
 use super::{Options, ip, names, ndp};
 use crate::packet::{Packet, Transport, proto};
@@ -266,7 +266,12 @@ fn push_renumbering(out: &mut Vec<u8>, message: Fields<'_>, code: u8, verbose: u
             put!(out, if flags & bit == 0 { "" } else { letter });
         }
         put!(out, if flags == 0 { "seg=" } else { ",seg=" }, message.u8(8)?);
-        put!(out, ",maxdelay=", message.u16(10)?, "]");
+        put!(out, ",maxdelay=", message.u16(10)?);
+        match message.u32(12)? {
+            0 => {}
+            reserved => put!(out, "rsvd=0x", Hex(u64::from(reserved))),
+        }
+        put!(out, "]");
     }
     Some(())
 }

@@ -6,7 +6,7 @@ use super::fields::Fields;
 use super::put::{Hex, put};
 use super::words::{push_cut, push_name};
 use super::{Options, ip, names};
-use crate::packet::{Packet, Ports, Transport, proto};
+use crate::packet::{Packet, Ports, proto};
 use crate::sink::page::Page;
 
 const HEADER_LEN: usize = 12;
@@ -15,24 +15,24 @@ const CHUNK_HEADER_LEN: usize = 4;
 /// Appends the packet, its ends in front; ports are never names.
 pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     let out = &mut page.text;
-    let Transport::Sctp(Ports { src, dst }) = packet.transport else {
-        if ip::follows_ip(packet, proto::SCTP) {
-            ip::push_addresses(out, packet, options);
-            put!(out, ": ");
+    let ports = packet.ports();
+    if let Some(Ports { src, dst }) = ports {
+        for (addr, port, end) in [(packet.ip.src, src, " > "), (packet.ip.dst, dst, ": ")] {
+            if let Some(addr) = addr {
+                names::push_ip(out, addr, options);
+                put!(out, ".");
+            }
+            put!(out, port, end);
         }
-        return push_cut(out, "sctp");
-    };
-    for (addr, port, end) in [(packet.ip.src, src, " > "), (packet.ip.dst, dst, ": ")] {
-        if let Some(addr) = addr {
-            names::push_ip(out, addr, options);
-            put!(out, ".");
-        }
-        put!(out, port, end);
+    } else if ip::follows_ip(packet, proto::SCTP) {
+        ip::push_addresses(out, packet, options);
+        put!(out, ": ");
     }
     if packet.payload_len < HEADER_LEN {
         let missing = HEADER_LEN - packet.payload_len;
         return put!(out, "truncated-sctp - ", missing, " bytes missing!");
     }
+    let Some(Ports { src, dst }) = ports else { return push_cut(out, "sctp") };
     put!(out, "sctp");
     for name in [src, dst].into_iter().filter_map(forces_name) {
         put!(out, "[", name, "]");
