@@ -59,6 +59,15 @@ pub(super) fn push_addresses(out: &mut Vec<u8>, packet: &Packet<'_>, options: &O
     }
 }
 
+/// Appends a header that is cut: the addresses if they are there, and that it is cut.
+pub(super) fn push_cut(out: &mut Vec<u8>, packet: &Packet<'_>, tag: &str, options: &Options) {
+    if packet.ip.src.is_some() {
+        push_addresses(out, packet, options);
+        put!(out, ": ");
+    }
+    put!(out, tag);
+}
+
 /// Appends `SRC.PORT > DST.PORT: `, or without the addresses if those are there already: where
 /// something stands between IP and the transport.
 pub(super) fn push_ends(
@@ -107,8 +116,7 @@ fn push_v4(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     let (Some(total), Some(number), Some(frag), true) =
         (packet.ip.len, packet.ip.proto, packet.ip.frag, bytes.len() >= header_len)
     else {
-        push_addresses(out, packet, options);
-        put!(out, ": [|ip]");
+        push_cut(out, packet, "[|ip]", options);
         return;
     };
     if packet.len < total {

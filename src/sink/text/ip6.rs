@@ -29,8 +29,7 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     let (Some(payload_len), Some(next), true) =
         (be16(bytes, 4), byte(bytes, 6), bytes.len() >= HEADER_LEN)
     else {
-        ip::push_addresses(out, packet, options);
-        put!(out, ": [|ip6]");
+        ip::push_cut(out, packet, "[|ip6]", options);
         return;
     };
     let payload_len = usize::from(payload_len);
@@ -250,12 +249,14 @@ fn push_suboptions(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
 }
 
 fn push_fragment(out: &mut Vec<u8>, header: &[u8], len: usize, options: &Options) -> Next {
-    let (Some(bits), Some(id)) = (be16(header, 2), be32(header, 4)) else {
+    let (Some(bits), id) = (be16(header, 2), be32(header, 4)) else {
         put!(out, " [|frag6]");
         return Next::Nothing;
     };
     put!(out, "frag (");
-    if options.verbose > 0 {
+    if options.verbose > 0
+        && let Some(id) = id
+    {
         put!(out, "0x", Hex8(id), ":");
     }
     put!(out, bits & 0xfff8, "|", len, ")");
@@ -268,12 +269,16 @@ fn push_fragment(out: &mut Vec<u8>, header: &[u8], len: usize, options: &Options
 
 fn push_routing(out: &mut Vec<u8>, header: &[u8], options: &Options) -> Next {
     put!(out, "RT6");
-    let &[_, words, kind, left, a, b, c, d, ref addresses @ ..] = header else {
+    let &[_, words, kind, left, ref rest @ ..] = header else {
         put!(out, " [|rt6]");
         return Next::Nothing;
     };
     put!(out, " (len=", words, ", type=", kind, if kind == 0 { " [Deprecated]" } else { "" });
     put!(out, ", segleft=", left);
+    let &[a, b, c, d, ref addresses @ ..] = rest else {
+        put!(out, " [|rt6]");
+        return Next::Nothing;
+    };
     let verbose = options.verbose > 0;
     match kind {
         0 | 2 => {
