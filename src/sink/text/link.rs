@@ -74,7 +74,7 @@ pub(super) fn push(out: &mut Vec<u8>, event: &Event<'_>, options: &Options) {
     }
 }
 
-fn push_mac(out: &mut Vec<u8>, addr: &[u8]) {
+pub(super) fn push_mac(out: &mut Vec<u8>, addr: &[u8]) {
     for (i, &byte) in addr.iter().enumerate() {
         if i > 0 {
             out.push(b':');
@@ -224,7 +224,7 @@ const fn family(af: u32) -> Option<&'static str> {
 }
 
 /// Names of ethertypes in the IEEE's registry, as tcpdump writes them.
-const fn ethertype_name(ethertype: u16) -> Option<&'static str> {
+pub(super) const fn ethertype_name(ethertype: u16) -> Option<&'static str> {
     Some(match ethertype {
         0x0800 => "IPv4",
         0x0806 => "ARP",

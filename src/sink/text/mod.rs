@@ -11,17 +11,33 @@
 //! Not here: what depends on other lines ([`super::page`]).
 #![forbid(unsafe_code)]
 
+mod carp;
+mod demux;
+mod fields;
+mod gre;
 mod hex;
+mod icmp;
+mod icmp6;
+mod igmp;
+mod inner;
 mod ip;
 mod ip6;
+mod ipsec;
 mod link;
 mod mptcp;
 pub mod names;
+mod ndp;
+#[cfg(test)]
+mod oracle;
 mod pflog;
+mod pfsync;
 mod put;
+mod routing;
+mod sctp;
 mod tcp;
 mod tcpopt;
 mod udp;
+mod words;
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -122,21 +138,12 @@ fn push_error(out: &mut Vec<u8>, error: &DecodeError, options: &Options) {
 
 /// What follows `SRC > DST: `, by protocol.
 fn push_transport(page: &mut Page, packet: &Packet<'_>, options: &Options) {
-    let Some(number) = packet.ip.proto else { return };
-    match number {
-        proto::TCP => tcp::push(page, packet, options),
-        proto::UDP => udp::push(page, packet, options),
-        proto::SCTP => {
-            if let Some(ports) = packet.ports() {
-                ip::push_ends(&mut page.text, packet, ports, proto::SCTP, options);
-            }
-            push_unknown(&mut page.text, packet, number, options);
-        }
-        proto::IPIP | proto::IPV6 => {
-            ip::push_inner(page, packet.payload, packet.payload_len, options);
-        }
-        proto::NONE => put!(&mut page.text, "no next header"),
-        _ => push_unknown(&mut page.text, packet, number, options),
+    ipsec::push_ah(page, packet, options);
+    match packet.ip.proto {
+        None | Some(proto::AH) => {}
+        Some(proto::TCP) => tcp::push(page, packet, options),
+        Some(proto::UDP) => udp::push(page, packet, options),
+        _ => demux::push(page, packet, options),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::packet::{Packet, Transport, proto};
 use crate::pf::Family;
 use crate::sink::page::Page;
 use crate::sink::text::put::{Hex4, put};
-use crate::sink::text::{Options, ip};
+use crate::sink::text::{Options, ip, ipsec};
 
 const HEADER_LEN: usize = 8;
 
@@ -43,6 +43,10 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     if options.verbose > 0 && !fragment {
         push_checksum(out, packet, udp.cksum, len, options);
     }
+    if ipsec::push_udp(page, udp, len, options) {
+        return;
+    }
+    let out = &mut page.text;
     if claimed > len && !fragment {
         put!(out, "UDP, bad length ", claimed, " > ", len);
     } else {
