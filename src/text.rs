@@ -152,6 +152,11 @@ fn push_json_char(out: &mut Vec<u8>, c: char) {
     match c {
         '"' => out.extend_from_slice(b"\\\""),
         '\\' => out.extend_from_slice(b"\\\\"),
+        '\n' => out.extend_from_slice(b"\\n"),
+        '\r' => out.extend_from_slice(b"\\r"),
+        '\t' => out.extend_from_slice(b"\\t"),
+        '\x08' => out.extend_from_slice(b"\\b"),
+        '\x0c' => out.extend_from_slice(b"\\f"),
         '\0'..='\x1f' | '\x7f'..='\u{9f}' => {
             out.extend_from_slice(b"\\u00");
             push_hex_byte(out, c as u8);

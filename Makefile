@@ -1,0 +1,54 @@
+# pfscope: `make demo` shows it, `make test` tests it; both first install what is missing.
+
+CARGO ?= cargo
+# A fuzz target's share of `make test`, in seconds.
+FUZZ_SECONDS ?= 10
+DEMO = testdata/genuine/openbsd80-pflog0.pcap
+
+.PHONY: demo build test check unit fuzz bench testdata
+
+demo: build
+	@printf '\n$$ pfscope -n -e -ttt -r $(DEMO) | head -12\n'
+	@target/release/pfscope -n -e -ttt -r $(DEMO) | head -12
+	@printf '\n$$ pfscope --format json -c 2 -r $(DEMO)\n'
+	@target/release/pfscope --format json -c 2 -r $(DEMO)
+	@printf '\n$$ pfscope summary $(DEMO)\n'
+	@target/release/pfscope summary $(DEMO)
+
+build:
+	@sh contrib/setup build
+	$(CARGO) build --release --locked
+
+# Every test there is, as CI runs them.
+test:
+	@sh contrib/setup test
+	$(MAKE) check unit fuzz
+
+check:
+	$(CARGO) fmt --all --check
+	$(CARGO) fmt --all --check --manifest-path fuzz/Cargo.toml
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
+
+unit:
+	$(CARGO) test --locked
+	$(CARGO) test --locked --no-default-features --test cli
+	$(CARGO) bench --locked --no-run
+
+# Each target for a few seconds, from the captures in testdata. The fuzzer's instrumentation
+# needs compiler flags that stable Rust hides behind RUSTC_BOOTSTRAP.
+fuzz:
+	$(CARGO) run --locked --example seeds
+	@set -e; for target in $$($(CARGO) fuzz list); do \
+		echo "fuzz: $$target"; \
+		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=5 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1; \
+	done
+
+bench:
+	@sh contrib/setup test
+	$(CARGO) bench --locked
+
+testdata:
+	$(CARGO) run --locked --example testdata

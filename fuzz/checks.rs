@@ -1,0 +1,174 @@
+//! What must hold for any bytes. The fuzz targets call these functions, and so does
+//! `tests/replay.rs` with the captures of testdata and with random bytes, without a fuzzer.
+#![allow(dead_code, reason = "each fuzz target calls one of the functions")]
+
+use std::io::Cursor;
+
+use pfscope::capture::Batch;
+use pfscope::capture::file::File;
+use pfscope::decode::decode;
+use pfscope::event::{Event, Frame, Kind};
+use pfscope::filter::Filter;
+use pfscope::packet::{Packet, Transport};
+use pfscope::sink::Sink;
+use pfscope::sink::fields::{Fields, Paths};
+use pfscope::sink::json::{Json, Origin};
+use pfscope::sink::page::{Binder, Page};
+use pfscope::sink::text::{self, Text};
+use pfscope::summary::{Options, Summary};
+use pfscope::time::{Precision, TimeStyle, Timestamp};
+use pfscope::wire::ByteOrder;
+use pfscope::wire::link::LinkType;
+use pfscope::wire::writer::Writer;
+
+/// Link types that are read, one that is not, and the two of pflog more often.
+const LINKS: [u32; 16] = [117, 117, 117, 17, 0, 1, 12, 14, 101, 108, 109, 113, 228, 229, 276, 147];
+
+/// A frame out of fuzzer bytes: the first two say which link type, byte order and length.
+fn with_event(data: &[u8], check: impl FnOnce(&Event<'_>)) {
+    let Some((&[choice, more], data)) = data.split_first_chunk::<2>() else { return };
+    let order = if choice & 0x80 == 0 { ByteOrder::Little } else { ByteOrder::Big };
+    let link = LinkType(LINKS[usize::from(choice & 15)]);
+    let mut writer = Writer::new(order);
+    match link {
+        LinkType::PFLOG => writer.observe(data),
+        LinkType::OLD_PFLOG => writer.observe_old(data),
+        _ => {}
+    }
+    let (number, ts, precision) = (7, Timestamp(1_700_000_000_123_456_789), Precision::Micros);
+    let len = data.len() + usize::from(more);
+    check(&decode(Frame { number, ts, precision, link, data, len }, order, writer));
+}
+
+fn is_suffix(part: &[u8], whole: &[u8]) -> bool {
+    whole.get(whole.len().wrapping_sub(part.len())..).is_some_and(|end| std::ptr::eq(end, part))
+}
+
+/// A frame is an event; its text is one line without control bytes; its JSON is an object with
+/// the keys of the contract; its fields are one line.
+pub fn frame(data: &[u8]) {
+    with_event(data, |event| {
+        match (event.kind, &event.pflog, event.error) {
+            (Kind::Pflog, Some(header), _) => {
+                assert!(header.skip <= event.frame.data.len());
+                assert!(header.ifname.len() <= 16 && header.ruleset.len() <= 16);
+                assert!(event.packet.is_some() || event.error.is_some());
+            }
+            (Kind::Packet, None, None) => {}
+            (Kind::Undecoded, _, Some(_)) => assert!(event.packet.is_none()),
+            wrong => panic!("{wrong:?}"),
+        }
+        if let Some(packet) = &event.packet {
+            assert!(is_suffix(packet.bytes, event.frame.data));
+        }
+        for (link, verbose, quiet) in [(true, 0, false), (true, 2, false), (false, 0, true)] {
+            let time = TimeStyle::Delta;
+            let options = text::Options { link, verbose, quiet, time, ..Default::default() };
+            let text = rendered(Text::new(options, jiff::tz::TimeZone::UTC), event);
+            let text = std::str::from_utf8(&text).expect("text is ASCII");
+            assert!(text.ends_with('\n') && text.is_ascii());
+            assert!(text.bytes().all(|b| b == b'\n' || b == b'\t' || (b' '..=b'~').contains(&b)));
+            assert!(verbose > 0 || text.matches('\n').count() == 1, "{text:?}");
+        }
+        let origin = Origin::File(b"fuzz\xff\"".to_vec());
+        let json = rendered(Json::new(origin.clone()), event);
+        assert_eq!(json.iter().filter(|&&b| b == b'\n').count(), 1);
+        let value: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+        assert_eq!(value["type"], event.kind.name());
+        assert_eq!(value["frame"], 7);
+        assert_eq!(value["file"], "fuzz\\xff\"");
+        assert_eq!(value.get("error").is_some(), event.error.is_some());
+        let paths = Paths::parse("type,pflog.ifname,net.src,bytes").expect("these exist");
+        let fields = rendered(Fields::new(origin, paths), event);
+        assert_eq!(fields.iter().filter(|&&b| b == b'\t').count(), 3);
+        assert_eq!(fields.iter().filter(|&&b| b == b'\n').count(), 1);
+    });
+}
+
+fn rendered(mut sink: impl Sink, event: &Event<'_>) -> Vec<u8> {
+    let (mut page, mut scratch) = (Page::default(), Vec::new());
+    sink.event(event, &mut page);
+    let mut binder = Binder::new(TimeStyle::Delta, Precision::Micros, None);
+    let bound = binder.bind(&page, &mut scratch);
+    assert_eq!((bound.events, bound.done), (1, false));
+    bound.bytes.to_vec()
+}
+
+/// A longer piece of a packet never shows less than a shorter one, nor anything else.
+pub fn packet(data: &[u8]) {
+    let mut before: Option<Packet<'_>> = None;
+    for end in 0..=data.len().min(200) {
+        let Ok(now) = Packet::parse(&data[..end], data.len()) else {
+            assert!(before.is_none(), "{end} bytes are worse than {}", end - 1);
+            continue;
+        };
+        assert!(is_suffix(now.payload, &data[..end]) || now.payload.len() < end);
+        if let Some(before) = before {
+            let kept = |a: Option<u64>, b: Option<u64>| a.is_none() || a == b;
+            assert!(before.ip.src.is_none() || before.ip.src == now.ip.src);
+            assert!(before.ip.dst.is_none() || before.ip.dst == now.ip.dst);
+            assert!(kept(before.ip.ttl.map(u64::from), now.ip.ttl.map(u64::from)));
+            assert!(kept(before.ip.len.map(|n| n as u64), now.ip.len.map(|n| n as u64)));
+            assert!(before.ports().is_none() || before.ports() == now.ports());
+            if let (Transport::Tcp(a), Transport::Tcp(b)) = (before.transport, now.transport) {
+                assert!(kept(a.seq.map(u64::from), b.seq.map(u64::from)));
+                assert!(kept(a.win.map(u64::from), b.win.map(u64::from)));
+            }
+        }
+        let _ = now.quoted();
+        before = Some(now);
+    }
+}
+
+/// A file of any bytes ends; its records lie within their batch and are counted without a gap.
+pub fn file(data: &[u8]) {
+    let Ok(mut file) = File::from_reader("fuzz", Box::new(Cursor::new(data.to_vec()))) else {
+        return;
+    };
+    let (mut batch, mut records) = (Batch::default(), 0);
+    loop {
+        let filled = file.fill(&mut batch);
+        assert_eq!(batch.first_frame, records + 1);
+        for record in &batch.records {
+            assert!(record.start as usize + record.caplen as usize <= batch.bytes.len());
+            assert!((record.interface as usize) < batch.interfaces.len());
+        }
+        records += batch.records.len() as u64;
+        assert!(batch.frames().count() == batch.records.len());
+        if !filled.more {
+            break;
+        }
+        assert!(filled.fault.is_none());
+        assert!(!batch.records.is_empty(), "no progress");
+    }
+}
+
+/// A filter is an expression or an error that points into it; it answers for any event.
+pub fn filter(data: &[u8]) {
+    let (expression, frame) = data.split_at(data.len() / 2);
+    let Ok(expression) = std::str::from_utf8(expression) else { return };
+    match Filter::parse(expression) {
+        Ok(filter) => with_event(frame, |event| {
+            let _ = filter.matches(event);
+        }),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// Summaries of two halves merge to the summary of the whole, in any order.
+pub fn summary(data: &[u8]) {
+    let new = || Summary::new(Options::default());
+    let (mut whole, mut halves) = (new(), [new(), new()]);
+    for (i, frame) in data.chunks(90).enumerate() {
+        with_event(frame, |event| {
+            whole.observe(event);
+            halves[i % 2].observe(event);
+        });
+    }
+    let [mut a, b] = halves;
+    a.merge(b);
+    let json = |mut summary: Summary| {
+        serde_json::to_string(&summary.report(10)).expect("a report is JSON")
+    };
+    assert_eq!(json(a), json(whole));
+}

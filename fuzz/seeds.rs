@@ -1,0 +1,59 @@
+//! Fills fuzz/corpus with what testdata holds, so that the fuzzer starts from real records:
+//! `cargo run --example seeds`.
+#![expect(missing_docs, reason = "a program")]
+#![expect(clippy::print_stdout, reason = "it says what it did")]
+
+use std::path::Path;
+use std::{fs, io};
+
+use pfscope::capture::Batch;
+use pfscope::capture::file::File;
+use pfscope::wire::link::LinkType;
+
+/// Expressions for the filter target, each followed by a frame.
+const EXPRESSIONS: [&str; 6] = [
+    "action block and on em0 and not dst port 22",
+    "(src net 10/8 or 2001:db8::/32) && udp portrange 1-1023",
+    "rnr 5 or srnr 3 or rset alpha or reason short",
+    "inbound and ip6 and icmp6 or esp and spi 0x1001",
+    "host 192.0.2.10 or 192.0.2.11 and less 100",
+    "truncated || suspect || ifname em*",
+];
+
+fn main() -> io::Result<()> {
+    let corpus = Path::new("fuzz/corpus");
+    for target in ["frame", "packet", "file", "filter", "summary"] {
+        fs::create_dir_all(corpus.join(target))?;
+    }
+    let mut seeds = 0;
+    for folder in ["testdata/pflog", "testdata/genuine"] {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            fs::copy(&path, corpus.join("file").join(&name))?;
+            let Ok(mut file) = File::open(&path) else { continue };
+            let (mut batch, mut more) = (Batch::default(), true);
+            while more {
+                more = file.fill(&mut batch).more;
+                // Every fifth record is enough to show each kind.
+                for (_, _, frame) in batch.frames().step_by(5) {
+                    let seed = format!("{name}-{}", frame.number);
+                    let choice = if frame.link == LinkType::OLD_PFLOG { 3 } else { 0 };
+                    let data = [&[choice, 0], frame.data].concat();
+                    fs::write(corpus.join("frame").join(&seed), &data)?;
+                    fs::write(corpus.join("summary").join(&seed), &data)?;
+                    let packet = frame.data.get(100..).unwrap_or(frame.data);
+                    fs::write(corpus.join("packet").join(&seed), packet)?;
+                    seeds += 1;
+                }
+            }
+        }
+    }
+    for (i, expression) in EXPRESSIONS.iter().enumerate() {
+        let mut data = expression.as_bytes().to_vec();
+        data.resize(expression.len() * 2, 0);
+        fs::write(corpus.join("filter").join(i.to_string()), data)?;
+    }
+    println!("{seeds} records are seeds of {}", corpus.display());
+    Ok(())
+}
