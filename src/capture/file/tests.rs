@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::capture::sample::{self, pcap_header, pcap_record, words};
 use crate::time::Precision;
-use crate::wire::ByteOrder::{self, Big, Little};
+use crate::wire::ByteOrder::{Big, Little};
 use crate::wire::link::LinkType;
 
 /// All that a file gave.
@@ -253,6 +253,7 @@ fn paths_that_cannot_be_read_are_told_apart() {
     let error = |path: &Path| File::open(path).unwrap_err().to_string();
     assert_eq!(error(folder.path()), "is a directory");
     assert_eq!(error(&folder.path().join("no")), "No such file or directory");
+    assert_eq!(error(Path::new("/dev/null")), "is empty: not a capture file");
 }
 
 #[test]
@@ -295,8 +296,9 @@ fn check_prefixes(file: &[u8], pack: impl Fn(&[u8]) -> Vec<u8>) {
         if n == file.len() {
             assert_eq!(got, whole);
         } else if let Some((record, data)) = whole.records.get(got.records.len()) {
-            // Nothing whole may be missing.
-            assert!(n < record.offset as usize + 16 + data.len() || got.fault.is_some());
+            // Nothing whole may be missing; a block has 32 bytes around a record at most, and
+            // 3 to pad it.
+            assert!((n as u64) < record.offset + 35 + data.len() as u64, "{n} bytes");
         }
     }
 }
@@ -362,17 +364,12 @@ fn steady_state_allocates_nothing() {
     let mut batch = Batch::default();
     let mut buffers = Vec::new();
     while file.fill(&mut batch).more {
-        let interfaces = batch.interfaces.as_ptr();
-        buffers.push((
-            batch.bytes.as_ptr(),
-            batch.records.as_ptr(),
-            interfaces,
-            file.carry.capacity(),
-        ));
+        let Batch { interfaces, records, bytes, .. } = &batch;
+        buffers.push((interfaces.as_ptr(), records.as_ptr(), bytes.as_ptr(), bytes.len()));
     }
-    let (_, later) = buffers.split_at(4);
-    assert!(later.len() > 8 && later.iter().all(|same| same.0 == later[0].0));
-    assert!(later.iter().all(|same| same.1 == later[0].1 && same.2 == later[0].2));
+    // The first few may still find the table of records too small.
+    let steady = &buffers[4..];
+    assert!(steady.len() > 8 && steady.iter().all(|same| *same == steady[0]));
 }
 
 #[test]
@@ -479,7 +476,7 @@ fn gzip_may_be_padded_with_zeros_but_not_with_anything_else() {
     assert_eq!(drain(trickled(&padded).unwrap()), contents(&file));
     let got = contents(&[gzip(&file), vec![0; 512], b"rubbish".to_vec()].concat());
     assert_eq!(got.records, contents(&file).records);
-    assert!(got.fault().starts_with("the gzip data "), "{}", got.fault());
+    assert!(got.fault().starts_with("the gzip data is corrupt, at "), "{}", got.fault());
 }
 
 #[test]
@@ -520,6 +517,7 @@ fn damaged_compressed_files_have_a_fault_and_no_wrong_record_unnoticed() {
             bytes[at] ^= 0x10;
             if let Ok(opened) = chunked(&bytes, CHUNK) {
                 let got = drain(opened);
+                assert_eq!(drain(trickled(&bytes).unwrap()), got, "byte {at}");
                 assert!(got.fault.is_some() || got == contents(&file), "byte {at}");
             }
         }
@@ -591,7 +589,7 @@ fn pcapng_sections_and_interfaces() {
 
 #[test]
 fn pcapng_interface_options() {
-    let order = ByteOrder::Big;
+    let order = Big;
     let read = |options: &[(u16, &[u8])], ticks| {
         let options: Vec<u8> =
             options.iter().flat_map(|&(code, value)| sample::option(order, code, value)).collect();
@@ -644,7 +642,7 @@ fn pcapng_faults() {
         let got = pcapng_after_header(&[interface.clone(), good.clone(), bad.to_vec()]);
         assert_eq!(got.data(), [b"good"]);
         let at = format!(", at record 2, byte {}", 28 + interface.len() + good.len());
-        got.fault().strip_suffix(&at).expect(got.fault()).to_owned()
+        got.fault().strip_suffix(&at).unwrap_or_else(|| panic!("{}", got.fault())).to_owned()
     };
     let kind_len = |kind, len| [words(Little, &[kind, len]), vec![0; 64]].concat();
     assert_eq!(
