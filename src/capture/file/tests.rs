@@ -81,7 +81,8 @@ impl Read for Trickle {
 }
 
 fn trickled(bytes: &[u8]) -> Result<File, Error> {
-    File::from_reader("test", Box::new(Trickle(Cursor::new(bytes.to_vec()), false)))
+    let file = File::from_reader("test", Box::new(Trickle(Cursor::new(bytes.to_vec()), false)));
+    file.map(|file| File { chunk: 4096, ..file })
 }
 
 fn contents(bytes: &[u8]) -> Contents {
@@ -265,7 +266,7 @@ fn path_of_a_regular_file_and_its_progress() {
     let file = File::open(&path).unwrap();
     let progress = file.progress();
     assert!(file.is_regular());
-    assert_eq!(file.path(), path);
+    assert_eq!(file.name(), path);
     assert_eq!(drain(file), contents(&sample::pcap(Big, 9)));
     assert_eq!(progress.size(), Some(packed.len() as u64));
     assert_eq!(progress.bytes(), packed.len() as u64);
@@ -278,7 +279,7 @@ fn check_prefixes(file: &[u8], pack: impl Fn(&[u8]) -> Vec<u8>) {
     assert_eq!(whole.fault, None);
     for n in 0..=file.len() {
         let packed = pack(&file[..n]);
-        let Ok(opened) = chunked(&packed, CHUNK) else {
+        let Ok(opened) = chunked(&packed, 4096) else {
             assert!(n < 28, "{n} bytes");
             continue;
         };
@@ -331,7 +332,7 @@ fn every_prefix_of_a_gzip_file_gives_what_can_be_unpacked() {
         let (whole, packed) = (contents(&file), gzip(&file));
         let mut most = 0;
         for n in 0..packed.len() {
-            let Ok(opened) = chunked(&packed[..n], CHUNK) else { continue };
+            let Ok(opened) = chunked(&packed[..n], 4096) else { continue };
             let got = drain(opened);
             assert_eq!(drain(trickled(&packed[..n]).unwrap()), got, "{n} bytes");
             assert!(got.fault().contains("the gzip data ends too early, at record "), "{got:?}");
@@ -515,7 +516,7 @@ fn damaged_compressed_files_have_a_fault_and_no_wrong_record_unnoticed() {
         for at in 0..packed.len() {
             let mut bytes = packed.clone();
             bytes[at] ^= 0x10;
-            if let Ok(opened) = chunked(&bytes, CHUNK) {
+            if let Ok(opened) = chunked(&bytes, 4096) {
                 let got = drain(opened);
                 assert_eq!(drain(trickled(&bytes).unwrap()), got, "byte {at}");
                 assert!(got.fault.is_some() || got == contents(&file), "byte {at}");
@@ -554,7 +555,7 @@ proptest! {
         mutated(zstd(&sample::pcapng())),
         mutated(zstd(&sample::pcap(Big, 30))),
     ]) {
-        if let Ok(opened) = chunked(&file, CHUNK) {
+        if let Ok(opened) = chunked(&file, 4096) {
             let got = drain(opened);
             prop_assert_eq!(&drain(chunked(&file, 40).unwrap()), &got);
             prop_assert_eq!(&drain(trickled(&file).unwrap()), &got);
