@@ -6,8 +6,6 @@
 use std::error::Error as StdError;
 use std::io::{self, BufRead, BufReader, Read};
 
-use bzip2::bufread::MultiBzDecoder;
-use flate2::bufread::GzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
@@ -51,9 +49,9 @@ impl Compression {
         Box::new(Decoder {
             compression: self,
             inner: match self {
-                Self::Gzip => Box::new(Gzip(GzDecoder::new(input))),
+                Self::Gzip => Box::new(Streams::<flate2::Decompress>::new(input)),
                 Self::Zstd => Box::new(Zstd::new(input)),
-                Self::Bzip2 => Box::new(MultiBzDecoder::new(input)),
+                Self::Bzip2 => Box::new(Streams::<bzip2::Decompress>::new(input)),
             },
         })
     }
@@ -77,7 +75,8 @@ impl Read for Decoder {
                     io::Error::new(io.kind(), format!("the {name} data ends too early"))
                 }
                 _ => {
-                    let text = format!("the {name} data is corrupt: {error}");
+                    let detail = error.get_ref().map_or_else(String::new, |e| format!(": {e}"));
+                    let text = format!("the {name} data is corrupt{detail}");
                     io::Error::new(io::ErrorKind::InvalidData, text)
                 }
             }
@@ -101,20 +100,108 @@ fn root(error: &io::Error) -> Option<&io::Error> {
     found
 }
 
-/// Members of a gzip file. Zero bytes may follow them, as tapes and block devices leave them.
-struct Gzip(GzDecoder<BufReader<Input>>);
+/// The decompressors' own words depend on where the output buffer ends, and say no more.
+struct Corrupt;
 
-impl Read for Gzip {
+/// A decompressor of one stream.
+trait Codec {
+    fn new() -> Self;
+
+    /// Bytes taken in and given out so far.
+    fn totals(&self) -> (u64, u64);
+
+    /// Unpacks what fits. True at the end of a stream.
+    fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<bool, Corrupt>;
+}
+
+impl Codec for flate2::Decompress {
+    fn new() -> Self {
+        Self::new_gzip(15)
+    }
+
+    fn totals(&self) -> (u64, u64) {
+        (self.total_in(), self.total_out())
+    }
+
+    fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<bool, Corrupt> {
+        match self.decompress(input, out, flate2::FlushDecompress::None) {
+            Ok(status) => Ok(status == flate2::Status::StreamEnd),
+            Err(_) => Err(Corrupt),
+        }
+    }
+}
+
+impl Codec for bzip2::Decompress {
+    fn new() -> Self {
+        Self::new(false)
+    }
+
+    fn totals(&self) -> (u64, u64) {
+        (self.total_in(), self.total_out())
+    }
+
+    fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<bool, Corrupt> {
+        match self.decompress(input, out) {
+            Ok(status) => Ok(status == bzip2::Status::StreamEnd),
+            Err(_) => Err(Corrupt),
+        }
+    }
+}
+
+/// Streams of a gzip or bzip2 file. Zero bytes may follow them, as tapes and block devices
+/// leave them.
+///
+/// In place of the readers of the two crates, which lose what they unpacked in the same call
+/// in which they find an error: up to a whole batch of records.
+struct Streams<C> {
+    input: BufReader<Input>,
+    codec: C,
+    state: State,
+}
+
+enum State {
+    Inside,
+    /// One stream has ended and the next not begun.
+    Between,
+    /// To be told when all is given that was unpacked before it.
+    Failed,
+}
+
+impl<C: Codec> Streams<C> {
+    fn new(input: BufReader<Input>) -> Self {
+        Self { input, codec: C::new(), state: State::Inside }
+    }
+}
+
+impl<C: Codec> Read for Streams<C> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
-            let n = self.0.read(buf)?;
-            if n > 0 || buf.is_empty() || !skip_zeros(self.0.get_mut())? {
+            match self.state {
+                State::Inside => {}
+                State::Between if !skip_zeros(&mut self.input)? => return Ok(0),
+                State::Between => {
+                    self.codec = C::new();
+                    self.state = State::Inside;
+                }
+                State::Failed => return Err(io::ErrorKind::InvalidData.into()),
+            }
+            let input = self.input.fill_buf()?;
+            let at_end = input.is_empty();
+            let before = self.codec.totals();
+            match self.codec.step(input, buf) {
+                Ok(false) => {}
+                Ok(true) => self.state = State::Between,
+                Err(Corrupt) => self.state = State::Failed,
+            }
+            let after = self.codec.totals();
+            self.input.consume(usize::try_from(after.0 - before.0).unwrap_or_default());
+            let n = usize::try_from(after.1 - before.1).unwrap_or_default();
+            if n > 0 || buf.is_empty() {
                 return Ok(n);
             }
-            // A decoder is made ready for the next member only by giving it a reader.
-            let nothing = BufReader::with_capacity(0, Box::new(io::empty()) as Input);
-            let input = self.0.reset(nothing);
-            self.0.reset(input);
+            if at_end && matches!(self.state, State::Inside) {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
         }
     }
 }
@@ -136,6 +223,7 @@ fn skip_zeros(input: &mut impl BufRead) -> io::Result<bool> {
 struct Zstd {
     input: BufReader<Input>,
     frame: FrameDecoder,
+    /// Told when all is given that was unpacked before it.
     failed: Option<io::Error>,
 }
 

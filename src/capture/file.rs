@@ -33,7 +33,7 @@ pub struct Filled {
 
 /// A capture file that is being read.
 pub struct File {
-    path: PathBuf,
+    name: PathBuf,
     /// The bytes of the capture file, unpacked.
     input: Box<dyn Read + Send>,
     progress: Arc<Progress>,
@@ -53,7 +53,7 @@ pub struct File {
 
 impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("File").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("File").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -68,19 +68,19 @@ impl File {
     }
 
     /// Reads a capture file from anywhere, as from a pipe: [`File::fill`] gives records as
-    /// soon as the reader does. The path is but a name.
+    /// soon as the reader does. The name is only given back.
     ///
     /// # Errors
     ///
     /// If what comes does not begin as a capture file does.
     pub fn from_reader(
-        path: impl Into<PathBuf>,
+        name: impl Into<PathBuf>,
         reader: Box<dyn Read + Send>,
     ) -> Result<Self, Error> {
-        Self::start(path.into(), Source::new(reader, None))
+        Self::start(name.into(), Source::new(reader, None))
     }
 
-    fn start(path: PathBuf, mut source: Source) -> Result<Self, Error> {
+    fn start(name: PathBuf, mut source: Source) -> Result<Self, Error> {
         let progress = Arc::clone(&source.progress);
         let mut head = Vec::new();
         read_up_to(&mut source, &mut head, 4)?;
@@ -98,9 +98,9 @@ impl File {
         };
         let mut interfaces: Arc<[Interface]> = Arc::default();
         let mut offset = 0;
-        let format = if pcap::is_pcap(magic) {
+        let format = if let Some(writer) = pcap::writer(magic) {
             read_up_to(&mut input, &mut head, pcap::FILE_HEADER_LEN)?;
-            let (pcap, interface) = Pcap::new(&head).map_err(Error::Header)?;
+            let (pcap, interface) = Pcap::new(writer, &head).map_err(Error::Header)?;
             interfaces = Arc::new([interface]);
             offset = head.len() as u64;
             head.clear();
@@ -112,7 +112,7 @@ impl File {
             return Err(Error::NotCapture(magic.to_vec()));
         };
         Ok(Self {
-            path,
+            name,
             input,
             progress,
             format,
@@ -126,9 +126,9 @@ impl File {
         })
     }
 
-    /// The path as it was given.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The path as it was given; "-" for the standard input.
+    pub fn name(&self) -> &Path {
+        &self.name
     }
 
     /// How far the reading has come; stays true while other threads read on.

@@ -24,20 +24,15 @@ const RECORD_HEADER_LEN: usize = 16;
 /// In the link type word: the length of the frame check sequence is given in its top 4 bits.
 const FCS_LEN_PRESENT: u32 = 1 << 26;
 
-/// Byte order and precision of a file that begins so; none if it is not a pcap file.
-fn magic(bytes: [u8; 4]) -> Option<(ByteOrder, Precision)> {
-    Some(match bytes {
+/// Byte order and precision of the writer of a file that begins so; none if it is not pcap.
+pub(super) fn writer(magic: [u8; 4]) -> Option<(ByteOrder, Precision)> {
+    Some(match magic {
         [0xa1, 0xb2, 0xc3, 0xd4] => (ByteOrder::Big, Precision::Micros),
         [0xd4, 0xc3, 0xb2, 0xa1] => (ByteOrder::Little, Precision::Micros),
         [0xa1, 0xb2, 0x3c, 0x4d] => (ByteOrder::Big, Precision::Nanos),
         [0x4d, 0x3c, 0xb2, 0xa1] => (ByteOrder::Little, Precision::Nanos),
         _ => return None,
     })
-}
-
-/// True if a file that begins with these four bytes is a pcap file.
-pub(super) fn is_pcap(bytes: [u8; 4]) -> bool {
-    magic(bytes).is_some()
 }
 
 /// Reader of the records of a pcap file.
@@ -55,15 +50,17 @@ struct Header {
 }
 
 impl Pcap {
-    /// From the file's header; [`FILE_HEADER_LEN`] bytes after [`is_pcap`].
-    pub(super) fn new(header: &[u8]) -> Result<(Self, Interface), Cause> {
+    /// From the file's header of [`FILE_HEADER_LEN`] bytes and what [`writer`] found in it.
+    pub(super) fn new(
+        (order, precision): (ByteOrder, Precision),
+        header: &[u8],
+    ) -> Result<(Self, Interface), Cause> {
         let cut = || Cause::Cut {
             part: "file header",
             have: header.len() as u64,
             need: FILE_HEADER_LEN as u64,
         };
-        let (&bytes, rest) = header.split_first_chunk().ok_or_else(cut)?;
-        let (order, precision) = magic(bytes).ok_or_else(cut)?;
+        let (_magic, rest) = header.split_first_chunk::<4>().ok_or_else(cut)?;
         let (&major, rest) = rest.split_first_chunk().ok_or_else(cut)?;
         let (&minor, rest) = rest.split_first_chunk().ok_or_else(cut)?;
         let (_, rest) = rest.split_first_chunk::<12>().ok_or_else(cut)?;

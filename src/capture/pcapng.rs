@@ -283,8 +283,8 @@ impl Pcapng {
             kind => fields.packet(kind),
         };
         let packet = packet.ok_or(Cause::BlockLength(head.len))?;
-        let unknown = Cause::UnknownInterface(packet.interface);
-        let clock = self.clocks.get(packet.interface as usize).ok_or(unknown)?;
+        let clock = self.clocks.get(packet.interface as usize);
+        let clock = clock.ok_or(Cause::UnknownInterface(packet.interface))?;
         let caplen = packet.caplen.unwrap_or_else(|| packet.len.min(clock.snaplen));
         if caplen > MAX_RECORD_LEN {
             return Err(Cause::RecordTooLong(caplen));

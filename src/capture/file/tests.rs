@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::capture::sample::{self, pcap_header, pcap_record, words};
 use crate::time::Precision;
-use crate::wire::ByteOrder::{self, Big, Little};
+use crate::wire::ByteOrder::{Big, Little};
 use crate::wire::link::LinkType;
 
 /// All that a file gave.
@@ -81,7 +81,8 @@ impl Read for Trickle {
 }
 
 fn trickled(bytes: &[u8]) -> Result<File, Error> {
-    File::from_reader("test", Box::new(Trickle(Cursor::new(bytes.to_vec()), false)))
+    let file = File::from_reader("test", Box::new(Trickle(Cursor::new(bytes.to_vec()), false)));
+    file.map(|file| File { chunk: 4096, ..file })
 }
 
 fn contents(bytes: &[u8]) -> Contents {
@@ -108,11 +109,11 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
 }
 
-/// A pcap file of about a megabyte that does not compress too well.
-fn large() -> Vec<u8> {
+/// A pcap file of so many records, about 165 bytes each, that does not compress too well.
+fn many(records: u32) -> Vec<u8> {
     let mut file = pcap_header(Little, 0xa1b2_c3d4, 117);
     let mut state = 1_u32;
-    for n in 0..8000 {
+    for n in 0..records {
         let data: Vec<u8> = (0..120 + n % 60)
             .map(|_| {
                 state = state.wrapping_mul(1_103_515_245).wrapping_add(12345);
@@ -253,6 +254,7 @@ fn paths_that_cannot_be_read_are_told_apart() {
     let error = |path: &Path| File::open(path).unwrap_err().to_string();
     assert_eq!(error(folder.path()), "is a directory");
     assert_eq!(error(&folder.path().join("no")), "No such file or directory");
+    assert_eq!(error(Path::new("/dev/null")), "is empty: not a capture file");
 }
 
 #[test]
@@ -264,7 +266,7 @@ fn path_of_a_regular_file_and_its_progress() {
     let file = File::open(&path).unwrap();
     let progress = file.progress();
     assert!(file.is_regular());
-    assert_eq!(file.path(), path);
+    assert_eq!(file.name(), path);
     assert_eq!(drain(file), contents(&sample::pcap(Big, 9)));
     assert_eq!(progress.size(), Some(packed.len() as u64));
     assert_eq!(progress.bytes(), packed.len() as u64);
@@ -277,7 +279,7 @@ fn check_prefixes(file: &[u8], pack: impl Fn(&[u8]) -> Vec<u8>) {
     assert_eq!(whole.fault, None);
     for n in 0..=file.len() {
         let packed = pack(&file[..n]);
-        let Ok(opened) = chunked(&packed, CHUNK) else {
+        let Ok(opened) = chunked(&packed, 4096) else {
             assert!(n < 28, "{n} bytes");
             continue;
         };
@@ -295,8 +297,9 @@ fn check_prefixes(file: &[u8], pack: impl Fn(&[u8]) -> Vec<u8>) {
         if n == file.len() {
             assert_eq!(got, whole);
         } else if let Some((record, data)) = whole.records.get(got.records.len()) {
-            // Nothing whole may be missing.
-            assert!(n < record.offset as usize + 16 + data.len() || got.fault.is_some());
+            // Nothing whole may be missing; a block has 32 bytes around a record at most, and
+            // 3 to pad it.
+            assert!((n as u64) < record.offset + 35 + data.len() as u64, "{n} bytes");
         }
     }
 }
@@ -329,7 +332,7 @@ fn every_prefix_of_a_gzip_file_gives_what_can_be_unpacked() {
         let (whole, packed) = (contents(&file), gzip(&file));
         let mut most = 0;
         for n in 0..packed.len() {
-            let Ok(opened) = chunked(&packed[..n], CHUNK) else { continue };
+            let Ok(opened) = chunked(&packed[..n], 4096) else { continue };
             let got = drain(opened);
             assert_eq!(drain(trickled(&packed[..n]).unwrap()), got, "{n} bytes");
             assert!(got.fault().contains("the gzip data ends too early, at record "), "{got:?}");
@@ -351,28 +354,23 @@ fn chunk_boundaries_do_not_show() {
             assert_eq!(drain(chunked(&file, chunk).unwrap()), whole, "chunks of {chunk}");
         }
     }
-    let file = large();
+    let file = many(8000);
     assert_eq!(contents(&file).records.len(), 8000);
     assert_eq!(drain(chunked(&file, file.len()).unwrap()), contents(&file));
 }
 
 #[test]
 fn steady_state_allocates_nothing() {
-    let mut file = chunked(&large(), 64 * 1024).unwrap();
+    let mut file = chunked(&many(8000), 64 * 1024).unwrap();
     let mut batch = Batch::default();
     let mut buffers = Vec::new();
     while file.fill(&mut batch).more {
-        let interfaces = batch.interfaces.as_ptr();
-        buffers.push((
-            batch.bytes.as_ptr(),
-            batch.records.as_ptr(),
-            interfaces,
-            file.carry.capacity(),
-        ));
+        let Batch { interfaces, records, bytes, .. } = &batch;
+        buffers.push((interfaces.as_ptr(), records.as_ptr(), bytes.as_ptr(), bytes.len()));
     }
-    let (_, later) = buffers.split_at(4);
-    assert!(later.len() > 8 && later.iter().all(|same| same.0 == later[0].0));
-    assert!(later.iter().all(|same| same.1 == later[0].1 && same.2 == later[0].2));
+    // The first few may still find the table of records too small.
+    let steady = &buffers[4..];
+    assert!(steady.len() > 8 && steady.iter().all(|same| *same == steady[0]));
 }
 
 #[test]
@@ -456,7 +454,7 @@ fn a_compressed_pipe_gives_what_is_flushed() {
 
 #[test]
 fn compressed_files_give_what_plain_ones_do() {
-    for file in [sample::pcap(Little, 30), sample::pcapng(), large()] {
+    for file in [sample::pcap(Little, 30), sample::pcapng(), many(1500)] {
         let whole = contents(&file);
         for pack in [gzip, bzip2, zstd] {
             assert_eq!(contents(&pack(&file)), whole);
@@ -479,7 +477,7 @@ fn gzip_may_be_padded_with_zeros_but_not_with_anything_else() {
     assert_eq!(drain(trickled(&padded).unwrap()), contents(&file));
     let got = contents(&[gzip(&file), vec![0; 512], b"rubbish".to_vec()].concat());
     assert_eq!(got.records, contents(&file).records);
-    assert!(got.fault().starts_with("the gzip data "), "{}", got.fault());
+    assert!(got.fault().starts_with("the gzip data is corrupt, at "), "{}", got.fault());
 }
 
 #[test]
@@ -497,14 +495,14 @@ fn zstd_skippable_frames_are_skipped() {
 
 #[test]
 fn cut_compressed_files_give_what_is_before_the_cut() {
-    let file = large();
+    let file = many(1500);
     let whole = contents(&file);
     for (pack, name) in [(gzip as fn(&[u8]) -> Vec<u8>, "gzip"), (bzip2, "bzip2"), (zstd, "zstd")] {
         let packed = pack(&file);
         let got = contents(&packed[..packed.len() * 3 / 4]);
         let fault = got.fault();
         assert!(fault.starts_with(&format!("the {name} data ends too early, at ")), "{fault}");
-        assert!(got.records.len() > 4000, "{name}: {} of 8000", got.records.len());
+        assert!(got.records.len() > 500, "{name}: {} of 1500", got.records.len());
         let same = got.records.iter().zip(&whole.records).take_while(|(a, b)| a == b).count();
         assert!(got.records.len() <= same + 1);
     }
@@ -518,8 +516,9 @@ fn damaged_compressed_files_have_a_fault_and_no_wrong_record_unnoticed() {
         for at in 0..packed.len() {
             let mut bytes = packed.clone();
             bytes[at] ^= 0x10;
-            if let Ok(opened) = chunked(&bytes, CHUNK) {
+            if let Ok(opened) = chunked(&bytes, 4096) {
                 let got = drain(opened);
+                assert_eq!(drain(trickled(&bytes).unwrap()), got, "byte {at}");
                 assert!(got.fault.is_some() || got == contents(&file), "byte {at}");
             }
         }
@@ -556,7 +555,7 @@ proptest! {
         mutated(zstd(&sample::pcapng())),
         mutated(zstd(&sample::pcap(Big, 30))),
     ]) {
-        if let Ok(opened) = chunked(&file, CHUNK) {
+        if let Ok(opened) = chunked(&file, 4096) {
             let got = drain(opened);
             prop_assert_eq!(&drain(chunked(&file, 40).unwrap()), &got);
             prop_assert_eq!(&drain(trickled(&file).unwrap()), &got);
@@ -591,7 +590,7 @@ fn pcapng_sections_and_interfaces() {
 
 #[test]
 fn pcapng_interface_options() {
-    let order = ByteOrder::Big;
+    let order = Big;
     let read = |options: &[(u16, &[u8])], ticks| {
         let options: Vec<u8> =
             options.iter().flat_map(|&(code, value)| sample::option(order, code, value)).collect();
@@ -644,7 +643,7 @@ fn pcapng_faults() {
         let got = pcapng_after_header(&[interface.clone(), good.clone(), bad.to_vec()]);
         assert_eq!(got.data(), [b"good"]);
         let at = format!(", at record 2, byte {}", 28 + interface.len() + good.len());
-        got.fault().strip_suffix(&at).expect(got.fault()).to_owned()
+        got.fault().strip_suffix(&at).unwrap_or_else(|| panic!("{}", got.fault())).to_owned()
     };
     let kind_len = |kind, len| [words(Little, &[kind, len]), vec![0; 64]].concat();
     assert_eq!(
