@@ -13,10 +13,10 @@ pub(super) enum Expr {
     /// A single question.
     Test(Test),
     /// Its contrary.
-    Not(Box<Expr>),
+    Not(Box<Self>),
     /// Several, from left to right. `and` and `or` bind alike, so that a list of any length is
     /// one level deep: `a or b and c` is `(a or b) and c`.
-    Chain(Box<Expr>, Vec<(Op, Expr)>),
+    Chain(Box<Self>, Vec<(Op, Self)>),
 }
 
 /// How a part of a chain is joined to what stands before it.
