@@ -273,9 +273,12 @@ impl<'a> Parser<'a> {
         };
         let expr = value::expr(head, &value, mask.as_ref(), self.names);
         expr.map_err(|error| {
-            let word = alone && error.suggestion.is_none();
-            let meant = if word { nearest(value.word, words::all()) } else { None };
-            if meant.is_some() { error.suggest(meant) } else { error }
+            // Without its head it may have been meant to be anything.
+            let open = alone && (error.suggestion.is_none() || value.is_number());
+            match value::meant(value.word).filter(|_| open) {
+                Some(meant) => error.suggest(Some(meant)),
+                None => error,
+            }
         })
     }
 

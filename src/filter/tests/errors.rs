@@ -97,6 +97,10 @@ r"  on em0 and tpc
              ^^^
 'tpc' is not a word of the filter language
 did you mean 'tcp'?",
+r"  host 10.0.0.1 or 22
+                   ^^
+'22' is not an address
+did you mean 'port 22'?",
 r"  tcp proto 6
   ^^^
 only 'ip' and 'ip6' go before 'proto'",
