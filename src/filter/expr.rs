@@ -120,6 +120,15 @@ pub(super) enum Net {
     V6 { addr: u128, mask: u128 },
 }
 
+impl Net {
+    pub(super) const fn family(self) -> Family {
+        match self {
+            Self::V4 { .. } => Family::Inet,
+            Self::V6 { .. } => Family::Inet6,
+        }
+    }
+}
+
 /// A name to compare with, or a pattern of one: `*` is any bytes, `?` any single one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern {

@@ -78,68 +78,74 @@ pub(super) fn expr(
     mask: Option<&Value<'_>>,
     names: &dyn Names,
 ) -> Result<Expr, Error> {
-    let Quals { protocol, side, kind } = match head {
+    let quals @ Quals { protocol, kind, .. } = match head {
         Head::Field(field) => return Ok(Expr::Test(value.field(field)?)),
         Head::Quals(quals) => quals,
     };
-    let of_port = matches!(kind, Some(Kind::Port | Kind::Portrange));
-    let inner = match kind {
+    // What is left of the protocol to be asked for besides.
+    let (inner, rest) = match kind {
         Some(Kind::Proto) => {
-            let family = match protocol {
-                Some(Protocol::Ip(family)) => Some(family),
-                _ => None,
-            };
-            return Ok(Expr::Test(Test::Proto { family, number: value.protocol()? }));
+            let (family, number) = (quals.family(), value.protocol()?);
+            (Expr::Test(Test::Proto { family, number }), None)
         }
         Some(Kind::Port | Kind::Portrange) => {
-            let wanted = match protocol {
-                Some(Protocol::Of(_, number)) => protos(number).unwrap_or(Protos::ALL),
-                _ => Protos::ALL,
-            };
-            let ports = if kind == Some(Kind::Port) {
-                value.ports(wanted, names)?
-            } else {
-                vec![value.portrange(wanted, names)?]
-            };
-            any(ports.into_iter().map(|(protos, first, last)| Test::Ports {
-                protos,
-                side,
-                first,
-                last,
-            }))
+            let own = matches!(protocol, Some(Protocol::Of(..)));
+            (quals.ports(value, names)?, protocol.filter(|_| !own))
         }
         Some(Kind::Host | Kind::Net) | None => {
-            let slash = value.word.contains('/') || mask.is_some();
-            let nets = if kind == Some(Kind::Net) || (kind.is_none() && slash) {
-                vec![value.net(mask)?]
-            } else {
-                value.host(names)?
-            };
-            let family = match protocol {
-                Some(Protocol::Ip(family)) => Some(family),
-                _ => None,
-            };
-            let fits = |net: &Net| match family {
-                None => true,
-                Some(Family::Inet) => matches!(net, Net::V4 { .. }),
-                Some(Family::Inet6) => matches!(net, Net::V6 { .. }),
-            };
-            let nets = nets.into_iter().filter(fits).map(|net| Test::Net { side, net });
-            any(nets)
+            let own = matches!(protocol, Some(Protocol::Ip(_)));
+            (quals.nets(value, mask, names)?, protocol.filter(|_| !own))
         }
     };
-    let Some(inner) = inner else {
-        let version = if protocol == Some(Protocol::Ip(Family::Inet)) { "IPv4" } else { "IPv6" };
-        return Err(value.error(format!("{} has no {version} address", quoted(value.word))));
-    };
-    Ok(match protocol {
-        Some(Protocol::Ip(_)) if !of_port => inner,
-        Some(Protocol::Of(None, number)) if of_port && protos(number).is_some() => inner,
+    Ok(match rest {
         Some(protocol) => {
             Expr::Chain(Box::new(Expr::Test(protocol.test())), vec![(Op::And, inner)])
         }
         None => inner,
     })
+}
+
+impl Quals {
+    const fn family(self) -> Option<Family> {
+        match self.protocol {
+            Some(Protocol::Ip(family)) => Some(family),
+            _ => None,
+        }
+    }
+
+    fn ports(self, value: &Value<'_>, names: &dyn Names) -> Result<Expr, Error> {
+        let wanted = match self.protocol {
+            Some(Protocol::Of(_, number)) => protos(number).unwrap_or(Protos::ALL),
+            _ => Protos::ALL,
+        };
+        let ports = match self.kind {
+            Some(Kind::Portrange) => vec![value.portrange(wanted, names)?],
+            _ => value.ports(wanted, names)?,
+        };
+        let side = self.side;
+        let test = |(protos, first, last)| Test::Ports { protos, side, first, last };
+        any(ports.into_iter().map(test)).ok_or_else(|| value.error("no port"))
+    }
+
+    fn nets(
+        self,
+        value: &Value<'_>,
+        mask: Option<&Value<'_>>,
+        names: &dyn Names,
+    ) -> Result<Expr, Error> {
+        let masked = value.word.contains('/') || mask.is_some();
+        let nets = if self.kind == Some(Kind::Net) || (self.kind.is_none() && masked) {
+            vec![value.net(mask)?]
+        } else {
+            value.host(names)?
+        };
+        let (family, side) = (self.family(), self.side);
+        let fits = |net: &Net| family.is_none_or(|family| net.family() == family);
+        any(nets.into_iter().filter(fits).map(|net| Test::Net { side, net })).ok_or_else(|| {
+            let version = if family == Some(Family::Inet) { "IPv4" } else { "IPv6" };
+            value.error(format!("{} has no {version} address", quoted(value.word)))
+        })
+    }
 }
 
 /// One of the tests, or all joined by `or`; `None` without any.

@@ -13,7 +13,7 @@ use super::{Filter, Known};
 use crate::wire::link::LinkType;
 
 /// Random expressions that are tried.
-const EXPRESSIONS: usize = 200;
+const EXPRESSIONS: usize = 100;
 
 /// A pcap file with a frame a second, from 0 on.
 fn pcap(samples: &[Sample]) -> Vec<u8> {
