@@ -13,10 +13,10 @@ pub(super) enum Expr {
     /// A single question.
     Test(Test),
     /// Its contrary.
-    Not(Box<Expr>),
+    Not(Box<Self>),
     /// Several, from left to right. `and` and `or` bind alike, so that a list of any length is
     /// one level deep: `a or b and c` is `(a or b) and c`.
-    Chain(Box<Expr>, Vec<(Op, Expr)>),
+    Chain(Box<Self>, Vec<(Op, Self)>),
 }
 
 /// How a part of a chain is joined to what stands before it.
@@ -118,6 +118,15 @@ impl Protos {
 pub(super) enum Net {
     V4 { addr: u32, mask: u32 },
     V6 { addr: u128, mask: u128 },
+}
+
+impl Net {
+    pub(super) const fn family(self) -> Family {
+        match self {
+            Self::V4 { .. } => Family::Inet,
+            Self::V6 { .. } => Family::Inet6,
+        }
+    }
 }
 
 /// A name to compare with, or a pattern of one: `*` is any bytes, `?` any single one.

@@ -108,7 +108,7 @@ fn not_read(text: &str, word: usize, at: usize, stray: char) -> Error {
                 text.get(at..).and_then(|rest| rest.find(']')).map_or(one.end, |i| at + i + 1);
             Error::new(
                 "expressions over bytes are not read: select by field with --format json, \
-                 or filter with tcpdump -w - and read that",
+                 or read what 'tcpdump -w -' lets pass",
                 word..end,
             )
         }

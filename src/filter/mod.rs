@@ -17,9 +17,10 @@
 //! words -> lex (tokens) -> parse (grammar) -> value, names (what a word stands for) -> Expr
 //! ```
 //!
-//! Not here: expressions over bytes (`tcp[13]`), and the words of [`words::LATER`].
+//! Not here: expressions over bytes (`tcp[13]`), and words about what later versions read.
 #![forbid(unsafe_code)]
 
+mod address;
 mod error;
 mod eval;
 mod expr;

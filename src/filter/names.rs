@@ -71,6 +71,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_address_is_listed_once() {
+        // A machine may be without a resolver.
+        if let Ok(addresses) = System.addresses("localhost") {
+            assert!(addresses.iter().all(IpAddr::is_loopback) && addresses.len() <= 2);
+        }
+    }
+
+    #[test]
     fn services_have_aliases_comments_and_protocols() {
         let text = "# x\nssh 22/tcp # y\ndomain\t53/tcp nameserver\ndomain 53/udp\nbad x/tcp\n\
                     who 513/udp whod\nodd 1/ddp\nshort\nsplit 10/tcp\nsplit 11/udp\n";

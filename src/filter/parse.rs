@@ -9,15 +9,16 @@
 //! ```
 //!
 //! A value that stands alone has the head before it, not counting heads inside of parentheses
-//! that were closed again.
+//! that were closed again. Names of interfaces and anchors are lists in parentheses only:
+//! `on (em0 or em1)`.
 
-use super::MAX_DEPTH;
 use super::error::{Error, nearest, quoted};
 use super::expr::{Expr, Op, Side};
 use super::lex::{self, Kind as Lexeme, Token};
 use super::names::Names;
 use super::value::{self, Head, Quals, Value};
 use super::words::{self, Keyword, Kind, Protocol};
+use super::{MAX_DEPTH, address};
 
 /// Parses an expression; `None` if there is none.
 pub(super) fn parse(text: &str, names: &dyn Names) -> Result<Option<Expr>, Error> {
@@ -135,6 +136,12 @@ impl<'a> Parser<'a> {
                 Some(head) => head,
                 None => self.bare(token)?,
             };
+            if let Head::Field(field) = head
+                && let Some(name) = field.of_any_name()
+            {
+                let meant = value::meant(word).unwrap_or_else(|| format!("{name} {word}"));
+                return Err(unknown(token, word, Some(meant)));
+            }
             return self.value(head, true);
         };
         match keyword {
@@ -266,22 +273,24 @@ impl<'a> Parser<'a> {
         };
         let expr = value::expr(head, &value, mask.as_ref(), self.names);
         expr.map_err(|error| {
-            let word = alone && error.suggestion.is_none();
-            let meant = if word { nearest(value.word, words::all()) } else { None };
-            if meant.is_some() { error.suggest(meant) } else { error }
+            // Without its head it may have been meant to be anything.
+            let open = alone && (error.suggestion.is_none() || value.is_number());
+            match value::meant(value.word).filter(|_| open) {
+                Some(meant) => error.suggest(Some(meant)),
+                None => error,
+            }
         })
     }
 
     /// The head of a value that has none: only an address is clear enough.
     fn bare(&mut self, token: &Token) -> Result<Head, Error> {
         let word = self.word(token);
-        if value::is_address(word) {
+        if address::is_address(word) {
             let head = Head::Quals(Quals { protocol: None, side: Side::Either, kind: None });
             self.head = Some(head);
             return Ok(head);
         }
-        let message = format!("{} is not a word of the filter language", quoted(word));
-        Err(Error::new(message, token.at.clone()).suggest(value::meant(word)))
+        Err(unknown(token, word, value::meant(word)))
     }
 
     fn peek(&self, ahead: usize) -> Option<&'a Token> {
@@ -324,4 +333,9 @@ impl<'a> Parser<'a> {
             None => Error::new(format!("expected {what} at the end"), self.here()),
         }
     }
+}
+
+fn unknown(token: &Token, word: &str, meant: Option<String>) -> Error {
+    let message = format!("{} is not a word of the filter language", quoted(word));
+    Error::new(message, token.at.clone()).suggest(meant)
 }

@@ -1,6 +1,7 @@
-//! What a value means behind its head: numbers, addresses, ports, names.
+//! What a value means behind its head: numbers, ports, names.
+//!
+//! Not here: addresses (`address`).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 use crate::packet::proto;
@@ -77,68 +78,74 @@ pub(super) fn expr(
     mask: Option<&Value<'_>>,
     names: &dyn Names,
 ) -> Result<Expr, Error> {
-    let Quals { protocol, side, kind } = match head {
+    let quals @ Quals { protocol, kind, .. } = match head {
         Head::Field(field) => return Ok(Expr::Test(value.field(field)?)),
         Head::Quals(quals) => quals,
     };
-    let of_port = matches!(kind, Some(Kind::Port | Kind::Portrange));
-    let inner = match kind {
+    // What is left of the protocol to be asked for besides.
+    let (inner, rest) = match kind {
         Some(Kind::Proto) => {
-            let family = match protocol {
-                Some(Protocol::Ip(family)) => Some(family),
-                _ => None,
-            };
-            return Ok(Expr::Test(Test::Proto { family, number: value.protocol()? }));
+            let (family, number) = (quals.family(), value.protocol()?);
+            (Expr::Test(Test::Proto { family, number }), None)
         }
         Some(Kind::Port | Kind::Portrange) => {
-            let wanted = match protocol {
-                Some(Protocol::Of(_, number)) => protos(number).unwrap_or(Protos::ALL),
-                _ => Protos::ALL,
-            };
-            let ports = if kind == Some(Kind::Port) {
-                value.ports(wanted, names)?
-            } else {
-                vec![value.portrange(wanted, names)?]
-            };
-            any(ports.into_iter().map(|(protos, first, last)| Test::Ports {
-                protos,
-                side,
-                first,
-                last,
-            }))
+            let own = matches!(protocol, Some(Protocol::Of(..)));
+            (quals.ports(value, names)?, protocol.filter(|_| !own))
         }
         Some(Kind::Host | Kind::Net) | None => {
-            let slash = value.word.contains('/') || mask.is_some();
-            let nets = if kind == Some(Kind::Net) || (kind.is_none() && slash) {
-                vec![value.net(mask)?]
-            } else {
-                value.host(names)?
-            };
-            let family = match protocol {
-                Some(Protocol::Ip(family)) => Some(family),
-                _ => None,
-            };
-            let fits = |net: &Net| match family {
-                None => true,
-                Some(Family::Inet) => matches!(net, Net::V4 { .. }),
-                Some(Family::Inet6) => matches!(net, Net::V6 { .. }),
-            };
-            let nets = nets.into_iter().filter(fits).map(|net| Test::Net { side, net });
-            any(nets)
+            let own = matches!(protocol, Some(Protocol::Ip(_)));
+            (quals.nets(value, mask, names)?, protocol.filter(|_| !own))
         }
     };
-    let Some(inner) = inner else {
-        let version = if protocol == Some(Protocol::Ip(Family::Inet)) { "IPv4" } else { "IPv6" };
-        return Err(value.error(format!("{} has no {version} address", quoted(value.word))));
-    };
-    Ok(match protocol {
-        Some(Protocol::Ip(_)) if !of_port => inner,
-        Some(Protocol::Of(None, number)) if of_port && protos(number).is_some() => inner,
+    Ok(match rest {
         Some(protocol) => {
             Expr::Chain(Box::new(Expr::Test(protocol.test())), vec![(Op::And, inner)])
         }
         None => inner,
     })
+}
+
+impl Quals {
+    const fn family(self) -> Option<Family> {
+        match self.protocol {
+            Some(Protocol::Ip(family)) => Some(family),
+            _ => None,
+        }
+    }
+
+    fn ports(self, value: &Value<'_>, names: &dyn Names) -> Result<Expr, Error> {
+        let wanted = match self.protocol {
+            Some(Protocol::Of(_, number)) => protos(number).unwrap_or(Protos::ALL),
+            _ => Protos::ALL,
+        };
+        let ports = match self.kind {
+            Some(Kind::Portrange) => vec![value.portrange(wanted, names)?],
+            _ => value.ports(wanted, names)?,
+        };
+        let side = self.side;
+        let test = |(protos, first, last)| Test::Ports { protos, side, first, last };
+        any(ports.into_iter().map(test)).ok_or_else(|| value.error("no port"))
+    }
+
+    fn nets(
+        self,
+        value: &Value<'_>,
+        mask: Option<&Value<'_>>,
+        names: &dyn Names,
+    ) -> Result<Expr, Error> {
+        let masked = value.word.contains('/') || mask.is_some();
+        let nets = if self.kind == Some(Kind::Net) || (self.kind.is_none() && masked) {
+            vec![value.net(mask)?]
+        } else {
+            value.host(names)?
+        };
+        let (family, side) = (self.family(), self.side);
+        let fits = |net: &Net| family.is_none_or(|family| net.family() == family);
+        any(nets.into_iter().filter(fits).map(|net| Test::Net { side, net })).ok_or_else(|| {
+            let version = if family == Some(Family::Inet) { "IPv4" } else { "IPv6" };
+            value.error(format!("{} has no {version} address", quoted(value.word)))
+        })
+    }
 }
 
 /// One of the tests, or all joined by `or`; `None` without any.
@@ -147,16 +154,6 @@ fn any(tests: impl IntoIterator<Item = Test>) -> Option<Expr> {
     let first = tests.next()?;
     let rest: Vec<_> = tests.map(|test| (Op::Or, test)).collect();
     Some(if rest.is_empty() { first } else { Expr::Chain(Box::new(first), rest) })
-}
-
-/// True of a word that can only be an address or a network.
-pub(super) fn is_address(word: &str) -> bool {
-    let (address, masked) = match word.split_once('/') {
-        Some((address, _)) => (address, true),
-        None => (word, false),
-    };
-    let digits = !address.is_empty() && address.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    address.parse::<Ipv6Addr>().is_ok() || (digits && (masked || address.contains('.')))
 }
 
 /// What an unknown word at the start of an expression may have been meant to be.
@@ -183,7 +180,7 @@ pub(super) fn meant(word: &str) -> Option<String> {
 const NAME_LEN: usize = 15;
 
 impl Value<'_> {
-    fn error(&self, message: impl Into<String>) -> Error {
+    pub(super) fn error(&self, message: impl Into<String>) -> Error {
         Error::new(message, self.at.clone())
     }
 
@@ -197,14 +194,12 @@ impl Value<'_> {
             },
         };
         if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
-            let kind = match radix {
-                16 => "a hexadecimal number",
-                8 if digits.bytes().all(|b| b.is_ascii_digit()) => {
-                    "an octal number, as which a leading 0 marks it"
-                }
-                _ => "a number",
+            let why = match radix {
+                16 => "is not a hexadecimal number",
+                8 if digits.bytes().all(|b| b.is_ascii_digit()) => "starts with 0 and is not octal",
+                _ => "is not a number",
             };
-            return Err(self.error(format!("{} is not {kind}", quoted(self.word))));
+            return Err(self.error(format!("{} {why}", quoted(self.word))));
         }
         match u32::from_str_radix(digits, radix) {
             Ok(n) if n <= max => Ok(n),
@@ -212,7 +207,7 @@ impl Value<'_> {
         }
     }
 
-    fn is_number(&self) -> bool {
+    pub(super) fn is_number(&self) -> bool {
         self.word.bytes().all(|b| b.is_ascii_digit()) || self.word.starts_with("0x")
     }
 
@@ -359,122 +354,4 @@ impl Value<'_> {
         }
         Ok((protos, first, last))
     }
-
-    fn host(&self, names: &dyn Names) -> Result<Vec<Net>, Error> {
-        let word = self.word;
-        if let Ok(address) = word.parse::<Ipv6Addr>() {
-            return Ok(vec![Net::V6 { addr: address.into(), mask: u128::MAX }]);
-        }
-        match dotted(word) {
-            Some((addr, bits @ 16..)) => return Ok(vec![v4(addr, bits)]),
-            Some(_) => {
-                let net = format!("net {word}");
-                return Err(self
-                    .error(format!("{} is not an address", quoted(word)))
-                    .suggest(Some(net)));
-            }
-            None if word.contains('/') && is_address(word) => {
-                let net = format!("net {word}");
-                return Err(self.error("only 'net' takes a mask").suggest(Some(net)));
-            }
-            None if word.contains([':', '/']) || is_address(word) || self.is_number() => {
-                return Err(self.error(format!("{} is not an address", quoted(word))));
-            }
-            None => {}
-        }
-        let unknown = |why: &str| {
-            self.error(format!("the host name {} could not be resolved: {why}", quoted(word)))
-        };
-        let addresses = names.addresses(word).map_err(|error| unknown(&error.to_string()))?;
-        if addresses.is_empty() {
-            return Err(unknown("it has no address"));
-        }
-        let net = |address| match address {
-            IpAddr::V4(a) => Net::V4 { addr: a.into(), mask: u32::MAX },
-            IpAddr::V6(a) => Net::V6 { addr: a.into(), mask: u128::MAX },
-        };
-        Ok(addresses.into_iter().map(net).collect())
-    }
-
-    fn net(&self, mask: Option<&Self>) -> Result<Net, Error> {
-        let not_a_net = || self.error(format!("{} is not a network", quoted(self.word)));
-        let (address, len) = match self.word.split_once('/') {
-            Some((address, len)) => (address, Some(self.prefix_len(address.len() + 1, len)?)),
-            None => (self.word, None),
-        };
-        if let Ok(addr) = address.parse::<Ipv6Addr>() {
-            if let Some(mask) = mask {
-                return Err(mask.error("an IPv6 network takes a length, not a mask"));
-            }
-            let len = len.map_or(Ok(128), |len| len.at_most(128))?;
-            let mask = u128::MAX.checked_shl(128 - len).unwrap_or(0);
-            let addr = u128::from(addr);
-            let net = Net::V6 { addr: addr & mask, mask };
-            return self.without_rest(addr & !mask == 0, net);
-        }
-        let (addr, bits) = dotted(address).ok_or_else(not_a_net)?;
-        let mask = match (len, mask) {
-            (Some(_), Some(mask)) => return Err(mask.error("there is a length already")),
-            (Some(len), None) => u32::MAX.checked_shl(32 - len.at_most(32)?).unwrap_or(0),
-            (None, Some(mask)) => match dotted(mask.word) {
-                Some((mask, _)) => mask,
-                None => return Err(mask.error(format!("{} is not a mask", quoted(mask.word)))),
-            },
-            // A single 0 is the address 0.0.0.0.
-            (None, None) if addr == 0 && bits == 8 => u32::MAX,
-            (None, None) => u32::MAX.checked_shl(32 - bits).unwrap_or(0),
-        };
-        self.without_rest(addr & !mask == 0, Net::V4 { addr: addr & mask, mask })
-    }
-
-    /// The net, unless the address had bits outside of the mask.
-    fn without_rest(&self, clean: bool, net: Net) -> Result<Net, Error> {
-        if clean {
-            return Ok(net);
-        }
-        let meant = net.to_string().split_once(' ').map(|(_, net)| net.to_owned());
-        Err(self
-            .error(format!("{} has bits outside of its mask", quoted(self.word)))
-            .suggest(meant))
-    }
-
-    fn prefix_len<'b>(&self, skip: usize, len: &'b str) -> Result<PrefixLen<'b>, Error> {
-        let value = Value { word: len, at: self.at.start + skip..self.at.end };
-        let decimal = !len.is_empty() && len.bytes().all(|b| b.is_ascii_digit());
-        match len.parse() {
-            Ok(bits) if decimal => Ok(PrefixLen { value, bits }),
-            _ => Err(value.error(format!("{} is not a length in bits", quoted(len)))),
-        }
-    }
-}
-
-struct PrefixLen<'a> {
-    value: Value<'a>,
-    bits: u32,
-}
-
-impl PrefixLen<'_> {
-    fn at_most(&self, max: u32) -> Result<u32, Error> {
-        if self.bits <= max {
-            return Ok(self.bits);
-        }
-        Err(self.value.error(format!("'{}' is more than {max} bits", self.bits)))
-    }
-}
-
-const fn v4(addr: u32, bits: u32) -> Net {
-    let mask = if bits == 0 { 0 } else { u32::MAX << (32 - bits) };
-    Net::V4 { addr, mask }
-}
-
-/// One to four decimal octets: the address they start, and their bits.
-fn dotted(word: &str) -> Option<(u32, u32)> {
-    let (mut octets, mut count) = ([0; 4], 0);
-    for part in word.split('.') {
-        let clean =
-            part.bytes().all(|b| b.is_ascii_digit()) && !(part.len() > 1 && part.starts_with('0'));
-        *octets.get_mut(count)? = part.parse().ok().filter(|_| clean)?;
-        count += 1;
-    }
-    Some((Ipv4Addr::from(octets).into(), u32::try_from(count).ok()? * 8))
 }

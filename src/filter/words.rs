@@ -132,11 +132,11 @@ const fn of(number: u8) -> Keyword {
 
 /// Words whose subject this version does not have, and the subject.
 pub(super) const LATER: [(&str, &str); 5] = [
-    ("label", "the labels of a ruleset"),
+    ("label", "a ruleset"),
     ("creator", "pfsync"),
     ("state", "pfsync"),
     ("sync", "pfsync"),
-    ("tunnel", "the IPsec tunnels of an IKE daemon"),
+    ("tunnel", "the tunnels of an IKE daemon"),
 ];
 
 /// Words of pcap-filter that are not read, and what is said of them.
@@ -206,6 +206,18 @@ impl Flag {
             Self::Undecoded => Test::Undecoded,
             Self::Suspect => Test::Suspect,
             Self::Rewritten => Test::Rewritten,
+        }
+    }
+}
+
+impl Field {
+    /// The word for a field whose values are any names, so that no value can be told from a
+    /// mistyped keyword.
+    pub(super) const fn of_any_name(self) -> Option<&'static str> {
+        match self {
+            Self::Ifname => Some("ifname"),
+            Self::Ruleset => Some("ruleset"),
+            _ => None,
         }
     }
 }
