@@ -10,7 +10,7 @@ mod broken;
 mod cut;
 mod flow;
 mod links;
-mod systems;
+pub mod systems;
 mod translated;
 
 use std::path::{Path, PathBuf};

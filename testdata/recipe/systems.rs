@@ -9,10 +9,11 @@ use crate::encode::pflog::{AF_INET, Header, NO_RULE, Variant, name};
 
 /// A system as a writer of logs.
 #[derive(Clone, Copy, Debug)]
-struct System {
+pub struct System {
     /// The start of the file's name.
-    file: &'static str,
-    variant: Variant,
+    pub file: &'static str,
+    /// The header it writes.
+    pub variant: Variant,
     /// Its `AF_INET6`.
     af6: u8,
     /// Its highest action in `enum { PF_PASS, PF_DROP, ... }` of net/pfvar.h.
@@ -28,7 +29,7 @@ struct System {
 }
 
 /// The systems, and where the values that differ come from.
-const SYSTEMS: [System; 14] = [
+pub const SYSTEMS: [System; 14] = [
     // OpenBSD 3.4 to 3.7; what came before has a format of its own, see `old`.
     System {
         file: "p1",
@@ -88,7 +89,7 @@ const SYSTEMS: [System; 14] = [
 ];
 
 /// OpenBSD 6.0 on.
-const OPENBSD: System = System {
+pub const OPENBSD: System = System {
     file: "p4",
     variant: Variant::P4,
     af6: AF_INET6,
@@ -124,6 +125,12 @@ impl Packets {
             tcp6: Tcp::default().packet(&Ip::v6(), b""),
         }
     }
+
+    /// The header and the packet of its family.
+    fn behind(&self, header: Header) -> (Header, Vec<u8>) {
+        let packet = if header.af == AF_INET { &self.udp4 } else { &self.tcp6 };
+        (header, packet.clone())
+    }
 }
 
 pub(super) fn files() -> Vec<File> {
@@ -150,7 +157,7 @@ pub(super) fn files() -> Vec<File> {
 }
 
 /// Every code, name and sentinel of a system.
-fn records(system: System) -> Vec<(Header, Vec<u8>)> {
+pub fn records(system: System) -> Vec<(Header, Vec<u8>)> {
     let packets = Packets::new();
     // FreeBSD 15 has room for naf but leaves it zero.
     let naf_unset = system.variant == Variant::P6;
@@ -191,17 +198,13 @@ fn records(system: System) -> Vec<(Header, Vec<u8>)> {
         Header { uid: 65534, ..six },
         Header { pid: 77, naf: if naf_unset { system.af6 } else { 0 }, ..six },
     ]);
-    let with_packet = |header: Header| {
-        let packet = if header.af == AF_INET { &packets.udp4 } else { &packets.tcp6 };
-        (header, packet.clone())
-    };
-    headers.into_iter().map(with_packet).collect()
+    headers.into_iter().map(|header| packets.behind(header)).collect()
 }
 
 /// OpenBSD 3.0 to 3.3, link type 17. The direction changed its numbers: the big-endian log has
 /// those of 2001 (`PF_IN` 0, `PF_OUT` 1, three actions), the little-endian one those of net/pfvar.h
 /// 1.119 (`PF_IN` 1, `PF_OUT` 2, actions up to nordr).
-fn old(order: Order) -> Vec<u8> {
+pub fn old_records(order: Order) -> Vec<(Header, Vec<u8>)> {
     let packets = Packets::new();
     let (last_action, dirs) = match order {
         Order::Big => (2, [0, 1]),
@@ -225,10 +228,13 @@ fn old(order: Order) -> Vec<u8> {
         Header { ifname: name("sixteen-bytes-xx"), dir: dirs[1], ..six },
         Header { dir: 9, ..six },
     ]);
+    headers.into_iter().map(|header| packets.behind(header)).collect()
+}
+
+fn old(order: Order) -> Vec<u8> {
     let mut log = Log::new(order, Variant::P0.link_type());
-    for header in headers {
-        let packet = if header.af == AF_INET { &packets.udp4 } else { &packets.tcp6 };
-        log.add(&[&header.encode(Variant::P0, order), &packet[..]].concat());
+    for (header, packet) in old_records(order) {
+        log.add(&[header.encode(Variant::P0, order), packet].concat());
     }
     log.finish()
 }
