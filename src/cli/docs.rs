@@ -1,13 +1,83 @@
 //! What the program prints about itself: schema, manual page, completions.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use clap::CommandFactory;
 use clap_complete::Shell;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
 
 use super::args::{Cli, SchemaOf};
 use super::{Error, Status};
 use crate::sink::json;
+
+/// The filter language: what can stand in an expression, and when it is true.
+const PRIMITIVES: &[(&str, &str)] = &[
+    (
+        "[src|dst] host ADDRESS",
+        "the packet's source or destination (either, if not said) is this address or host",
+    ),
+    (
+        "[src|dst] net NETWORK[/LENGTH]",
+        "it lies in this network; also 'net 10', 'net 10.0.0.0 mask 255.0.0.0'",
+    ),
+    ("ADDRESS, ADDRESS/LENGTH", "the same without 'host' or 'net'"),
+    ("[src|dst] port PORT", "the TCP, UDP or SCTP port, a number or a name of /etc/services"),
+    ("[src|dst] portrange FIRST-LAST", "the port is one of these"),
+    (
+        "tcp, udp, sctp, ip, ip6 before these",
+        "and the packet is of that protocol: 'udp port 53', 'ip6 host ::1'",
+    ),
+    ("ip, ip6", "the packet's version; also in logs of systems with other numbers for IPv6"),
+    (
+        "tcp, udp, icmp, icmp6, igmp, sctp, esp, ah, gre, carp, vrrp, pim, pfsync, arp",
+        "the packet's protocol",
+    ),
+    (
+        "proto PROTOCOL, ip proto PROTOCOL, ip6 proto PROTOCOL",
+        "the protocol behind IP, its extension headers and AH: a number or a name",
+    ),
+    ("less BYTES, greater BYTES", "the frame had at most, at least so many bytes"),
+    ("on INTERFACE, ifname INTERFACE", "pf's interface, exactly; * and ? are wildcards: 'on em*'"),
+    (
+        "action ACTION",
+        "pf's action: pass (accept), block (drop), match, nat, rdr, ..., or a number",
+    ),
+    ("reason REASON", "pf's reason: match, short, state-mismatch, ..., or a number"),
+    ("rnr NUMBER, rulenum NUMBER", "the rule; def is the default rule"),
+    ("srnr NUMBER, subrulenum NUMBER", "the rule in the anchor; none: outside of anchors"),
+    ("rset ANCHOR, ruleset ANCHOR", "the anchor, exactly; * and ? are wildcards"),
+    ("inbound, outbound, dir in|out|fwd", "the direction in pf's header"),
+    ("rid NUMBER", "FreeBSD's rule tracker (ridentifier)"),
+    ("uid NUMBER, pid NUMBER", "owner of the local socket (rules with 'log (user)')"),
+    ("ruleuid NUMBER, rulepid NUMBER", "who loaded the rule"),
+    ("spi NUMBER", "the SPI of ESP, of AH, of ESP in UDP, or of enc(4)"),
+    ("truncated", "less was captured than the frame had"),
+    ("suspect", "logged as pass, with a reason that means a drop"),
+    ("rewritten", "pf has marked the packet as translated"),
+    ("undecoded", "the frame could not be read"),
+];
+
+/// What holds for all of them.
+const FILTER: &str = "\
+A filter is an expression of pcap-filter(7), read by pfscope itself: it works on every format \
+and on every system's files alike. Primitives are joined by 'and' (&&), 'or' (||), which bind \
+alike, from the left, and 'not' (!), which binds most; parentheses group. A value without a word \
+before it takes the last one: 'port 22 or 53'. Numbers are decimal, 0x hex or 0 octal. 'host', \
+'net' and 'port' look at the packet, not at pf's translated addresses nor at what an ICMP error \
+quotes; a fragment but the first has no ports. A word of pf is false for a frame without a pf \
+header.";
+
+/// Where a line differs from tcpdump's on purpose.
+const TEXT: &str = "\
+A line is that of 'tcpdump -n -e' (4.99) byte for byte, for a whole packet, but: the default rule \
+is 'def'; actions, reasons and the header's layout are those of the system that wrote the file; \
+an ambiguous number shows its candidates, 13(divert|afrt|nat64); a pass whose reason is not match \
+is marked [suspect: dropped]; application protocols are not taken apart; a cut packet shows all \
+that is there. -v adds who loaded the rule, who owns the local socket, FreeBSD's ridentifier, and \
+OpenBSD's addresses on the other side of a translation as [rewritten: src ..., dst ...]: until \
+OpenBSD 6.8 these are the addresses before the translation and the packet has those after it, \
+since 6.9 it is the reverse.";
 
 pub(super) fn schema(format: SchemaOf, out: &mut dyn Write) -> Result<Status, Error> {
     match format {
@@ -18,9 +88,35 @@ pub(super) fn schema(format: SchemaOf, out: &mut dyn Write) -> Result<Status, Er
 
 pub(super) fn man(out: &mut dyn Write) -> Result<Status, Error> {
     let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    render(&mut page)?;
     out.write_all(&page)?;
     Ok(Status::Done)
+}
+
+fn render(page: &mut Vec<u8>) -> io::Result<()> {
+    let command = Cli::command();
+    let man = Man::new(command.clone());
+    man.render_title(page)?;
+    man.render_name_section(page)?;
+    man.render_synopsis_section(page)?;
+    man.render_description_section(page)?;
+    man.render_options_section(page)?;
+    let mut more = Roff::new();
+    more.control("SH", ["COMMANDS"]);
+    for mut command in command.get_subcommands().cloned() {
+        more.control("SS", [command.get_name()]);
+        more.text([roman(command.render_long_help().to_string())]);
+    }
+    more.control("SH", ["FILTER"]);
+    more.text([roman(FILTER)]);
+    for &(primitive, meaning) in PRIMITIVES {
+        more.control("TP", []).text([bold(primitive)]).text([roman(meaning)]);
+    }
+    more.control("SH", ["OUTPUT"]);
+    more.text([roman(TEXT)]);
+    more.to_writer(page)?;
+    man.render_extra_section(page)?;
+    man.render_version_section(page)
 }
 
 pub(super) fn completions(shell: Shell, out: &mut dyn Write) -> Result<Status, Error> {
