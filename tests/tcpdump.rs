@@ -291,11 +291,34 @@ const BODIES: &[Reason] = &[
     ("frames that are not IP are named and no more", |line| {
         line.event.network != Network::Ip
     }),
-    ("left to other renderers", |line| {
-        line.proto().is_some_and(|n| {
-            matches!(n, proto::ICMP | proto::ICMP6 | proto::IGMP | proto::ESP | proto::AH | proto::GRE | proto::SCTP | proto::CARP)
-                || line.event.packet.is_some_and(|p| p.ah.is_some())
-        })
+    ("IKE's line has version and both SPIs, with -v too, and no payloads", |line| {
+        let ours = line.body.0.split(" [version ").next().unwrap_or_default();
+        let ours = ours.split(" [spi ").next().unwrap_or_default().trim_end();
+        ours.contains("isakmp") && line.body.1.starts_with(ours)
+    }),
+    ("who began an IKEv1 exchange is not remembered from packet to packet", |line| {
+        let (ours, theirs) = line.body;
+        ours.contains("isakmp")
+            && ours.split_once(" ? ").is_some_and(|(start, _)| theirs.starts_with(start))
+    }),
+    ("pfsync and CARP are known", |line| {
+        line.body.0.contains("pfsync, version ") || line.body.0.contains("CARPv2-advertise ")
+    }),
+    ("bytes are dumped with -x only", |line| {
+        line.body.0.trim_end() == without_dumps(line.body.1).trim_end()
+    }),
+    ("user data of SCTP is not dumped", |line| line.body.0.contains("[Payload]")),
+    ("of a cut listener message the delay is shown", |line| {
+        line.event.packet.is_some_and(|packet| packet.is_truncated())
+            && line.body.0.contains("max resp delay: ")
+    }),
+    ("of a cut quote all is shown that is there", |line| {
+        matches!(line.proto(), Some(proto::ICMP))
+            && line
+                .body
+                .1
+                .split_once(" [|")
+                .is_some_and(|(start, _)| line.body.0.starts_with(start.trim_end()))
     }),
     ("applications are not taken apart", |line| application(line)),
     ("of a cut packet all is shown that is there", |line| {
@@ -332,6 +355,15 @@ const DUMPS: &[Reason] = &[
 
 fn is_refused(line: &Line<'_>) -> bool {
     line.event.frame.data.len() > line.event.frame.len
+}
+
+/// The text without the lines of hex digits in it.
+fn without_dumps(text: &str) -> String {
+    let is_dump = |line: &&str| {
+        let line = line.trim_start_matches(['\t', ' ']);
+        line.starts_with("0x") && line.get(6..7) == Some(":")
+    };
+    text.split_inclusive('\n').filter(|line| !is_dump(line)).collect()
 }
 
 /// True if one line is the other up to where tcpdump goes on into an application.

@@ -31,7 +31,6 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
         Some(proto::IPV6) => inner::push_v6(page, bytes, len, options),
         Some(proto::GRE) => gre::push(page, packet, options),
         Some(proto::ESP) => ipsec::push(page, packet, options),
-        Some(proto::AH) => ipsec::push_ah(page, packet, options),
         Some(proto::SCTP) => sctp::push(page, packet, options),
         Some(proto::CARP) => carp::push(page, packet, options),
         Some(proto::PFSYNC) => pfsync::push(page, packet, options),

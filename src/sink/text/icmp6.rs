@@ -87,9 +87,14 @@ fn push_message(
             push_field(out, ", seq ", message.u16(6))?;
         }
         130 if len != 24 => push_query_v2(out, message, len, verbose)?,
+        // tcpdump sets no mark where these two are cut.
         130..=132 if len >= 24 => {
-            push_field(out, "max resp delay: ", message.u16(4))?;
-            push_field(out, " addr: ", message.ipv6(8))?;
+            if let Some(delay) = message.u16(4) {
+                put!(out, "max resp delay: ", delay);
+            }
+            if let Some(group) = message.ipv6(8) {
+                put!(out, " addr: ", group);
+            }
         }
         ROUTER_SOLICITATION..=REDIRECT => push_discovery(out, message, len, kind, verbose)?,
         138 => push_renumbering(out, message, code, verbose)?,

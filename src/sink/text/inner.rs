@@ -37,8 +37,30 @@ pub(super) fn push_quoted(page: &mut Page, bytes: &[u8], options: &Options) {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::packet::Packet;
+
     #[test]
     fn lines_are_tcpdumps() {
         super::super::oracle::check(include_str!("cases/inner.txt"));
+    }
+
+    #[test]
+    fn thousands_of_packets_in_packets_are_one_short_line() {
+        let mut packet = Vec::new();
+        let mut left = u16::MAX;
+        while left >= 20 {
+            let [hi, lo] = left.to_be_bytes();
+            packet.extend([0x45, 0, hi, lo, 0, 0, 0, 0, 64, 4, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2]);
+            left -= 20;
+        }
+        let len = usize::from(u16::MAX);
+        let parsed = Packet::parse(&packet, len).unwrap();
+        for verbose in 0..3 {
+            let options = Options { verbose, ..Options::default() };
+            let mut page = Page::default();
+            ip::push(&mut page, &parsed, &options);
+            assert!(page.text.len() < 4000);
+        }
     }
 }

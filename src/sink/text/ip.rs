@@ -78,7 +78,9 @@ pub(super) fn push_ends(
     options: &Options,
 ) {
     let addresses = follows_ip(packet, transport);
-    for (addr, port, end) in [(packet.ip.src, ports.src, " > "), (packet.ip.dst, ports.dst, ": ")] {
+    for (addr, port, end) in
+        [(packet.ip.src, ports.src, " > "), (packet.ip.dst, ports.dst, ": ")]
+    {
         if addresses && let Some(addr) = addr {
             names::push_ip(out, addr, options);
             out.push(b'.');
@@ -288,9 +290,7 @@ fn push_timestamps(out: &mut Vec<u8>, option: &[u8], len: usize) {
             let time = option.get(at + hop - 4..).and_then(<[u8]>::first_chunk);
             let Some(&time) = time else { return };
             put!(out, u32::from_be_bytes(time), "@");
-            if hop == 8
-                && let Some(addr) = address(option, at)
-            {
+            if hop == 8 && let Some(addr) = address(option, at) {
                 put!(out, addr);
             }
             at += hop;

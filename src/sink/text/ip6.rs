@@ -192,16 +192,13 @@ fn push_options(
                 let header_len = if seen_jumbo { 0 } else { jumbo(value) };
                 if verbose {
                     put!(out, "(jumbo: ", value);
-                    put!(
-                        out,
-                        match (seen_jumbo, hop_by_hop, header_len, value) {
-                            (true, ..) => " - already seen",
-                            (_, false, ..) => " - not a hop-by-hop option",
-                            (_, _, 1.., _) => " - payload len != 0",
-                            (_, _, _, ..=0xffff) => " - < 65536",
-                            _ => "",
-                        }
-                    );
+                    put!(out, match (seen_jumbo, hop_by_hop, header_len, value) {
+                        (true, ..) => " - already seen",
+                        (_, false, ..) => " - not a hop-by-hop option",
+                        (_, _, 1.., _) => " - payload len != 0",
+                        (_, _, _, ..=0xffff) => " - < 65536",
+                        _ => "",
+                    });
                     put!(out, ") ");
                 }
                 seen_jumbo = true;

@@ -162,17 +162,13 @@ fn push_add_addr(out: &mut Vec<u8>, option: &[u8]) -> Option<()> {
         30 => (16, true, true),
         _ => return None,
     };
-    put!(
-        out,
-        " ",
-        match byte(option, 2)? & 0xf {
-            0 => "v1",
-            1 => "v1-echo",
-            4 => "v0-ip4",
-            6 => "v0-ip6",
-            _ => "[bad version/echo]",
-        }
-    );
+    put!(out, " ", match byte(option, 2)? & 0xf {
+        0 => "v1",
+        1 => "v1-echo",
+        4 => "v0-ip4",
+        6 => "v0-ip6",
+        _ => "[bad version/echo]",
+    });
     let (addr, rest) = option.get(4..)?.split_at_checked(addr_len)?;
     let addr = match <[u8; 4]>::try_from(addr) {
         Ok(octets) => IpAddr::V4(Ipv4Addr::from(octets)),

@@ -105,15 +105,11 @@ impl Options<'_> {
             }
             19 => {
                 let digest = need(16)?;
-                put!(
-                    &mut page.text,
-                    " ",
-                    if self.data_cut {
-                        "snaplen too short, "
-                    } else {
-                        "shared secret not supplied with -M, "
-                    }
-                );
+                put!(&mut page.text, " ", if self.data_cut {
+                    "snaplen too short, "
+                } else {
+                    "shared secret not supplied with -M, "
+                });
                 put!(&mut page.text, "can't check - ", Bytes(digest));
                 16
             }
