@@ -31,6 +31,7 @@ use jiff::tz::TimeZone;
 use crate::error::{DecodeError, Fault, Layer};
 use crate::event::Event;
 use crate::packet::{Packet, proto};
+use crate::pf::Family;
 use crate::sink::Sink;
 use crate::sink::page::Page;
 use crate::time::{Clock, Precision, TimeStyle};
@@ -133,7 +134,8 @@ fn push_transport(page: &mut Page, packet: &Packet<'_>, options: &Options) {
             push_unknown(&mut page.text, packet, number, options);
         }
         proto::IPIP | proto::IPV6 => {
-            ip::push_inner(page, packet.payload, packet.payload_len, options);
+            let family = if number == proto::IPIP { Family::Inet } else { Family::Inet6 };
+            ip::push_inner(page, packet.payload, packet.payload_len, family, options);
         }
         proto::NONE => put!(&mut page.text, "no next header"),
         _ => push_unknown(&mut page.text, packet, number, options),
