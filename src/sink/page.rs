@@ -75,7 +75,14 @@ struct Key {
 }
 
 impl Segment {
-    pub(super) fn new(src: IpAddr, dst: IpAddr, ports: Ports, syn: bool, seq: u32, ack: u32) -> Self {
+    pub(super) fn new(
+        src: IpAddr,
+        dst: IpAddr,
+        ports: Ports,
+        syn: bool,
+        seq: u32,
+        ack: u32,
+    ) -> Self {
         let reverse = ports.src > ports.dst || (ports.src == ports.dst && src > dst);
         let key = if reverse {
             Key { src: dst, dst: src, ports: (ports.dst, ports.src) }
@@ -275,8 +282,7 @@ impl Connections {
             self.insert(key, first);
             first
         });
-        let (mine, other) =
-            if reverse { (first.ack, first.seq) } else { (first.seq, first.ack) };
+        let (mine, other) = if reverse { (first.ack, first.seq) } else { (first.seq, first.ack) };
         match known {
             Some(_) => Base { seq: mine, ack: other, sack: other },
             None => Base { seq: 0, ack: 0, sack: other },

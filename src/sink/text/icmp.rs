@@ -5,8 +5,9 @@
 use super::fields::Fields;
 use super::put::{Hex8, put};
 use super::words::{Two, push_cut, push_field};
-use super::{Options, inner, ip, names};
+use super::{Options, ip, names};
 use crate::packet::{Packet, proto};
+use crate::pf::Family;
 use crate::sink::page::Page;
 use crate::text;
 
@@ -27,8 +28,15 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     }
     if matches!(message.u8(0), Some(3 | 4 | REDIRECT | 11 | 12)) {
         put!(out, "\n\t");
-        inner::push_quoted(page, message.from(8).0, options);
+        push_quoted(page, message.from(8), options);
     }
+}
+
+/// The packet that an error quotes: its length is what it says itself, the quote holds its
+/// first bytes.
+fn push_quoted(page: &mut Page, quote: Fields<'_>, options: &Options) {
+    let len = quote.u16(2).map_or(quote.0.len(), usize::from);
+    ip::push_inner(page, quote.first(len), len, Family::Inet, options);
 }
 
 fn push_message(

@@ -51,12 +51,14 @@ pub(super) fn push(out: &mut Vec<u8>, option: &[u8], flags: TcpFlags) -> Option<
         }
         6 => {
             put!(out, "fail");
-            put!(out, " seq ", be64(option, 4).filter(|_| option.len() == 12)?);
+            let seq = be64(option, 4).filter(|_| option.len() == 12)?;
+            put!(out, " seq ", seq);
             Some(())
         }
         7 => {
             put!(out, "fast-close");
-            put!(out, " key 0x", Hex(be64(option, 4).filter(|_| option.len() == 12)?));
+            let key = be64(option, 4).filter(|_| option.len() == 12)?;
+            put!(out, " key 0x", Hex(key));
             Some(())
         }
         _ => {
@@ -139,8 +141,10 @@ fn push_dss(out: &mut Vec<u8>, option: &[u8], flags: TcpFlags) -> Option<()> {
     if bits & 4 != 0 {
         put!(out, " seq ");
         behind = number(out, bits & 8 != 0)?;
-        put!(out, " subseq ", be32(behind, 0)?);
-        put!(out, " len ", be16(behind, 4)?);
+        let subseq = be32(behind, 0)?;
+        put!(out, " subseq ", subseq);
+        let len = be16(behind, 4)?;
+        put!(out, " len ", len);
         behind = behind.get(6..)?;
         if let Some(sum) = be16(behind, 0) {
             put!(out, " csum 0x", Hex(sum.into()));
@@ -162,13 +166,17 @@ fn push_add_addr(out: &mut Vec<u8>, option: &[u8]) -> Option<()> {
         30 => (16, true, true),
         _ => return None,
     };
-    put!(out, " ", match byte(option, 2)? & 0xf {
-        0 => "v1",
-        1 => "v1-echo",
-        4 => "v0-ip4",
-        6 => "v0-ip6",
-        _ => "[bad version/echo]",
-    });
+    put!(
+        out,
+        " ",
+        match byte(option, 2)? & 0xf {
+            0 => "v1",
+            1 => "v1-echo",
+            4 => "v0-ip4",
+            6 => "v0-ip6",
+            _ => "[bad version/echo]",
+        }
+    );
     let (addr, rest) = option.get(4..)?.split_at_checked(addr_len)?;
     let addr = match <[u8; 4]>::try_from(addr) {
         Ok(octets) => IpAddr::V4(Ipv4Addr::from(octets)),
