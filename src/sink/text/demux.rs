@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::put::{Hex4, put};
 use super::words::push_cut;
 use super::{
-    Options, carp, gre, icmp, icmp6, igmp, inner, ipsec, pfsync, push_unknown, routing, sctp,
+    Options, carp, gre, icmp, icmp6, igmp, ip, ipsec, pfsync, push_unknown, routing, sctp,
 };
 use crate::packet::{Packet, proto};
 use crate::pf::Family;
@@ -27,11 +27,10 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
         Some(proto::ICMP) => icmp::push(page, packet, options),
         Some(proto::ICMP6) => icmp6::push(page, packet, options),
         Some(proto::IGMP) => igmp::push(page, packet, options),
-        Some(proto::IPIP) => inner::push_v4(page, bytes, len, options),
-        Some(proto::IPV6) => inner::push_v6(page, bytes, len, options),
+        Some(proto::IPIP) => ip::push_inner(page, bytes, len, Family::Inet, options),
+        Some(proto::IPV6) => ip::push_inner(page, bytes, len, Family::Inet6, options),
         Some(proto::GRE) => gre::push(page, packet, options),
         Some(proto::ESP) => ipsec::push(page, packet, options),
-        Some(proto::AH) => ipsec::push_ah(page, packet, options),
         Some(proto::SCTP) => sctp::push(page, packet, options),
         Some(proto::CARP) => carp::push(page, packet, options),
         Some(proto::PFSYNC) => pfsync::push(page, packet, options),
@@ -52,8 +51,34 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn lines_are_tcpdumps() {
         super::super::oracle::check(include_str!("cases/demux.txt"));
+    }
+
+    #[test]
+    fn packets_in_packets_are_tcpdumps() {
+        super::super::oracle::check(include_str!("cases/inner.txt"));
+    }
+
+    #[test]
+    fn thousands_of_packets_in_packets_are_one_short_line() {
+        let mut packet = Vec::new();
+        let mut left = u16::MAX;
+        while left >= 20 {
+            let [hi, lo] = left.to_be_bytes();
+            packet.extend([0x45, 0, hi, lo, 0, 0, 0, 0, 64, 4, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2]);
+            left -= 20;
+        }
+        let len = usize::from(u16::MAX);
+        let parsed = Packet::parse(&packet, len).unwrap();
+        for verbose in 0..3 {
+            let options = Options { verbose, ..Options::default() };
+            let mut page = Page::default();
+            ip::push(&mut page, &parsed, &options);
+            assert!(page.text.len() < 4000);
+        }
     }
 }

@@ -6,8 +6,9 @@
 use super::fields::Fields;
 use super::put::{Hex, Hex4, put};
 use super::words::{push_cut, push_field, push_flags};
-use super::{Options, inner, link};
+use super::{Options, ip, link};
 use crate::packet::Packet;
+use crate::pf::Family;
 use crate::sink::page::Page;
 use crate::text;
 
@@ -184,8 +185,8 @@ fn push_payload(
     options: &Options,
 ) {
     match protocol {
-        IPV4 if !is_pptp => inner::push_v4(page, payload.0, len, options),
-        IPV6 if !is_pptp => inner::push_v6(page, payload.0, len, options),
+        IPV4 if !is_pptp => ip::push_inner(page, payload.0, len, Family::Inet, options),
+        IPV6 if !is_pptp => ip::push_inner(page, payload.0, len, Family::Inet6, options),
         ETHERNET if !is_pptp => push_ethernet(page, payload, len, options),
         PPP if is_pptp => push_ppp(page, payload, len, options),
         _ => put!(&mut page.text, "gre-proto-0x", Hex(u64::from(protocol))),
@@ -211,8 +212,8 @@ fn push_ethernet(page: &mut Page, frame: Fields<'_>, len: usize, options: &Optio
     }
     let (payload, len) = (frame.from(14).0, len.saturating_sub(14));
     match kind {
-        IPV4 => inner::push_v4(page, payload, len, options),
-        IPV6 => inner::push_v6(page, payload, len, options),
+        IPV4 => ip::push_inner(page, payload, len, Family::Inet, options),
+        IPV6 => ip::push_inner(page, payload, len, Family::Inet6, options),
         _ => {}
     }
 }
@@ -249,8 +250,8 @@ fn push_ppp(page: &mut Page, frame: Fields<'_>, len: usize, options: &Options) {
     }
     let payload_len = len.saturating_sub(at);
     match protocol {
-        0x0021 => inner::push_v4(page, frame.from(at).0, payload_len, options),
-        0x0057 => inner::push_v6(page, frame.from(at).0, payload_len, options),
+        0x0021 => ip::push_inner(page, frame.from(at).0, payload_len, Family::Inet, options),
+        0x0057 => ip::push_inner(page, frame.from(at).0, payload_len, Family::Inet6, options),
         _ if options.link => {}
         _ if name == "unknown" => put!(out, "unknown PPP protocol (0x", Hex4(protocol), ")"),
         _ => put!(out, name, ", length ", payload_len),

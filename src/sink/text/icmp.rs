@@ -4,9 +4,10 @@
 
 use super::fields::Fields;
 use super::put::{Hex8, put};
-use super::words::{Two, push_cut, push_field};
-use super::{Options, inner, ip, names};
+use super::words::{Host, Two, push_cut, push_field};
+use super::{Options, ip, names};
 use crate::packet::{Packet, proto};
+use crate::pf::Family;
 use crate::sink::page::Page;
 use crate::text;
 
@@ -27,8 +28,15 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     }
     if matches!(message.u8(0), Some(3 | 4 | REDIRECT | 11 | 12)) {
         put!(out, "\n\t");
-        inner::push_quoted(page, message.from(8).0, options);
+        push_quoted(page, message.from(8), options);
     }
+}
+
+/// The packet that an error quotes: its length is what it says itself, the quote holds its
+/// first bytes.
+fn push_quoted(page: &mut Page, quote: Fields<'_>, options: &Options) {
+    let len = quote.u16(2).map_or(quote.0.len(), usize::from);
+    ip::push_inner(page, quote.first(len), len, Family::Inet, options);
 }
 
 fn push_message(
@@ -47,7 +55,7 @@ fn push_message(
         }
         3 => push_unreachable(out, message, options)?,
         4 => put!(out, "source quench"),
-        REDIRECT => push_redirect(out, message)?,
+        REDIRECT => push_redirect(out, message, options)?,
         9 => push_routers(out, message)?,
         10 => put!(out, "router solicitation"),
         11 => {
@@ -98,6 +106,7 @@ fn push_unreachable(out: &mut Vec<u8>, message: Fields<'_>, options: &Options) -
         put!(out, "unreachable - #", code);
         return None;
     };
+    let dst = Host(dst, options);
     match code {
         3 => return push_port_unreachable(out, message, options),
         2 => put!(out, dst, " protocol ", message.u8(17)?, " unreachable"),
@@ -128,7 +137,7 @@ fn push_unreachable(out: &mut Vec<u8>, message: Fields<'_>, options: &Options) -
 
 fn push_port_unreachable(out: &mut Vec<u8>, message: Fields<'_>, options: &Options) -> Option<()> {
     let quoted = message.from(8);
-    let dst = quoted.ipv4(16)?;
+    let dst = Host(quoted.ipv4(16)?, options);
     let port = quoted.u16(usize::from(quoted.u8(0)? & 0xf) * 4 + 2);
     put!(out, dst);
     match (quoted.u8(9)?, port) {
@@ -146,7 +155,7 @@ fn push_port_unreachable(out: &mut Vec<u8>, message: Fields<'_>, options: &Optio
     Some(())
 }
 
-fn push_redirect(out: &mut Vec<u8>, message: Fields<'_>) -> Option<()> {
+fn push_redirect(out: &mut Vec<u8>, message: Fields<'_>, options: &Options) -> Option<()> {
     let (code, gateway) = (message.u8(1)?, message.ipv4(4)?);
     match code {
         0 | 1 => put!(out, "redirect"),
@@ -155,7 +164,7 @@ fn push_redirect(out: &mut Vec<u8>, message: Fields<'_>) -> Option<()> {
     }
     let dst = message.ipv4(24);
     if let Some(dst) = dst {
-        put!(out, " ", dst);
+        put!(out, " ", Host(dst, options));
     }
     put!(out, " to ");
     match code {
@@ -163,7 +172,7 @@ fn push_redirect(out: &mut Vec<u8>, message: Fields<'_>) -> Option<()> {
         1 | 3 => put!(out, "host "),
         _ => {}
     }
-    put!(out, gateway);
+    put!(out, Host(gateway, options));
     dst.map(|_| ())
 }
 

@@ -7,7 +7,7 @@
 use super::fields::Fields;
 use super::igmp::{floating, record_name};
 use super::put::{Hex, Hex4, put};
-use super::words::{push_cut, push_field, push_flags, push_name};
+use super::words::{Host, push_cut, push_field, push_flags, push_name};
 use super::{Options, ip, names, ndp};
 use crate::packet::{Packet, Transport, proto};
 use crate::sink::page::Page;
@@ -60,6 +60,7 @@ fn push_message(
     options: &Options,
 ) -> Option<()> {
     let verbose = options.verbose;
+    let host = |addr| Host(addr, options);
     let kind = message.u8(0)?;
     put!(out, "ICMP6, ");
     push_name(out, kind_name(kind), "unknown icmp6 type (", kind, ")");
@@ -77,7 +78,7 @@ fn push_message(
         }
         2 => push_field(out, ", mtu ", message.u32(4))?,
         3 => match code {
-            0 => push_field(out, " for ", message.ipv6(32))?,
+            0 => push_field(out, " for ", message.ipv6(32).map(host))?,
             1 => put!(out, " (reassembly)"),
             _ => put!(out, ", unknown code (", code, ")"),
         },
@@ -87,11 +88,16 @@ fn push_message(
             push_field(out, ", seq ", message.u16(6))?;
         }
         130 if len != 24 => push_query_v2(out, message, len, verbose)?,
+        // tcpdump sets no mark where these two are cut.
         130..=132 if len >= 24 => {
-            push_field(out, "max resp delay: ", message.u16(4))?;
-            push_field(out, " addr: ", message.ipv6(8))?;
+            if let Some(delay) = message.u16(4) {
+                put!(out, "max resp delay: ", delay);
+            }
+            if let Some(group) = message.ipv6(8) {
+                put!(out, " addr: ", group);
+            }
         }
-        ROUTER_SOLICITATION..=REDIRECT => push_discovery(out, message, len, kind, verbose)?,
+        ROUTER_SOLICITATION..=REDIRECT => push_discovery(out, message, len, kind, options)?,
         138 => push_renumbering(out, message, code, verbose)?,
         143 => push_report_v2(out, message, len, verbose)?,
         144 | 146 => put!(out, ", id 0x", Hex4(message.u16(4)?)),
@@ -173,9 +179,9 @@ fn push_unreachable(
             return Some(());
         }
     }
-    let dst = message.ipv6(32)?;
+    let dst = Host(message.ipv6(32)?, options);
     match code {
-        2 => put!(out, " ", dst, ", source address ", message.ipv6(16)?),
+        2 => put!(out, " ", dst, ", source address ", Host(message.ipv6(16)?, options)),
         4 => {
             let quoted = Packet::parse(message.from(8).0, message.0.len()).ok()?;
             let (ports, number) = match quoted.transport {
@@ -211,8 +217,10 @@ fn push_discovery(
     message: Fields<'_>,
     len: usize,
     kind: u8,
-    verbose: u8,
+    options: &Options,
 ) -> Option<()> {
+    let verbose = options.verbose;
+    let host = |addr| Host(addr, options);
     let options_at = match kind {
         ROUTER_SOLICITATION => 8,
         ROUTER_ADVERTISEMENT => {
@@ -222,11 +230,11 @@ fn push_discovery(
             16
         }
         NEIGHBOR_SOLICITATION => {
-            push_field(out, ", who has ", message.ipv6(8))?;
+            push_field(out, ", who has ", message.ipv6(8).map(host))?;
             24
         }
         NEIGHBOR_ADVERTISEMENT => {
-            push_field(out, ", tgt is ", message.ipv6(8))?;
+            push_field(out, ", tgt is ", message.ipv6(8).map(host))?;
             if verbose > 0 {
                 let flags = message.u32(4)?;
                 put!(out, ", Flags [");
@@ -240,8 +248,8 @@ fn push_discovery(
             24
         }
         _ => {
-            push_field(out, ", ", message.ipv6(24))?;
-            push_field(out, " to ", message.ipv6(8))?;
+            push_field(out, ", ", message.ipv6(24).map(host))?;
+            push_field(out, " to ", message.ipv6(8).map(host))?;
             40
         }
     };

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::error::Fault;
+use crate::error::{DecodeError, Fault};
 use crate::packet::{Packet, Ports, proto};
 use crate::pf::Family;
 use crate::sink::page::Page;
@@ -26,18 +26,32 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     page.depth -= 1;
 }
 
-/// Appends the packet in `bytes`, of which there were `len`.
-pub(super) fn push_inner(page: &mut Page, bytes: &[u8], len: usize, options: &Options) {
+/// Appends the packet in `bytes`, of which there were `len`. The family is what stands before it
+/// says; what stands in it counts, but for a version that is neither.
+pub(super) fn push_inner(
+    page: &mut Page,
+    bytes: &[u8],
+    len: usize,
+    family: Family,
+    options: &Options,
+) {
+    let (tag, least, prefix) = match family {
+        Family::Inet => ("ip", 1, "IP "),
+        Family::Inet6 => ("ip6", 40, "IP6 "),
+    };
+    let prefix = if options.link { "" } else { prefix };
+    let out = &mut page.text;
     match Packet::parse(bytes, len) {
         Ok(packet) => push(page, &packet, options),
-        Err(error) => {
-            let prefix = if options.link { "" } else { "IP " };
-            match error.fault {
-                Fault::BadLength(len) => put!(&mut page.text, prefix, "bad-hlen ", len),
-                Fault::BadVersion(version) => put!(&mut page.text, "IP", version, " (invalid)"),
-                _ => put!(&mut page.text, " [|ip]"),
-            }
+        Err(_) if bytes.len() < least => put!(out, " [|", tag, "]"),
+        Err(DecodeError { fault: Fault::BadVersion(version), .. }) => match family {
+            Family::Inet => put!(out, "IP", version, " (invalid)"),
+            Family::Inet6 => put!(out, prefix, "version error: ", version, " != 6"),
+        },
+        Err(DecodeError { fault: Fault::BadLength(len), .. }) if bytes.len() >= 20 => {
+            put!(out, prefix, "bad-hlen ", len);
         }
+        Err(_) => put!(out, prefix, " [|ip]"),
     }
 }
 
@@ -59,13 +73,14 @@ pub(super) fn push_addresses(out: &mut Vec<u8>, packet: &Packet<'_>, options: &O
     }
 }
 
-/// Appends a header that is cut: the addresses if they are there, and that it is cut.
+/// Appends a header that is cut: the addresses if they are there, and that it is cut. Where not
+/// the capture but the packet around it cuts it, as tcpdump does.
 pub(super) fn push_cut(out: &mut Vec<u8>, packet: &Packet<'_>, tag: &str, options: &Options) {
-    if packet.ip.src.is_some() {
+    if packet.ip.src.is_some() && packet.is_truncated() {
         push_addresses(out, packet, options);
-        put!(out, ": ");
+        put!(out, ":");
     }
-    put!(out, tag);
+    put!(out, " [|", tag, "]");
 }
 
 /// Appends `SRC.PORT > DST.PORT: `, or without the addresses if those are there already: where
@@ -113,10 +128,10 @@ fn push_v4(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     }
     let bytes = packet.bytes;
     let header_len = bytes.first().map_or(0, |first| usize::from(first & 0xf) * 4);
-    let (Some(total), Some(number), Some(frag), true) =
-        (packet.ip.len, packet.ip.proto, packet.ip.frag, bytes.len() >= header_len)
+    let (Some(total), Some(frag), Some(number), true) =
+        (packet.ip.len, packet.ip.frag, byte(bytes, 9), bytes.len() >= 20)
     else {
-        push_cut(out, packet, "[|ip]", options);
+        push_cut(out, packet, "ip", options);
         return;
     };
     if packet.len < total {
@@ -127,25 +142,30 @@ fn push_v4(page: &mut Page, packet: &Packet<'_>, options: &Options) {
         put!(out, "bad-len ", total);
         return;
     }
-    if options.verbose > 0 {
-        push_v4_header(out, packet, header_len, options);
+    if options.verbose > 0 && !push_v4_header(out, packet, header_len) {
+        push_addresses(out, packet, options);
+        put!(out, ":  [|ip]");
+        return;
     }
     if frag.offset > 0 {
         push_addresses(out, packet, options);
         put!(out, ": ");
-        let number = byte(bytes, 9).unwrap_or(number);
         names::push_protocol(out, number, options);
         return;
     }
-    if !byte(bytes, 9).is_some_and(has_ends) {
+    if !has_ends(number) || bytes.len() < header_len {
         push_addresses(out, packet, options);
         put!(out, ": ");
+    }
+    if bytes.len() < header_len {
+        put!(out, " [remaining caplen(", bytes.len(), ") < header length(", header_len, ")] [|ip]");
+        return;
     }
     push_transport(page, packet, options);
 }
 
-/// `-v`'s first line.
-fn push_v4_header(out: &mut Vec<u8>, packet: &Packet<'_>, header_len: usize, _: &Options) {
+/// `-v`'s first line; false if it ends in an option that is cut.
+fn push_v4_header(out: &mut Vec<u8>, packet: &Packet<'_>, header_len: usize) -> bool {
     let bytes = packet.bytes;
     let field = |at| byte(bytes, at).unwrap_or_default();
     let word = |at| be16(bytes, at).unwrap_or_default();
@@ -166,27 +186,32 @@ fn push_v4_header(out: &mut Vec<u8>, packet: &Packet<'_>, header_len: usize, _: 
     }
     put!(out, if none { "none" } else { "" });
     put!(out, "], proto ", protocol_name(number), " (", number, "), length ", word(2));
+    let mut whole = true;
     if header_len > 20 {
         put!(out, ", options (");
-        push_options(out, bytes.get(20..).unwrap_or_default(), header_len - 20);
-        put!(out, ")");
+        // Not beyond the packet: a frame may be padded.
+        let end = usize::from(word(2)).clamp(header_len, bytes.len().max(header_len));
+        let behind = bytes.get(20..end).or(bytes.get(20..)).unwrap_or_default();
+        whole = push_options(out, behind, header_len - 20);
+        put!(out, if whole { ")" } else { " [truncated-option])" });
     }
-    let sum = !fold(sum(bytes.get(..header_len).unwrap_or_default(), 0));
+    let sum = bytes.get(..header_len).map_or(0, |header| !fold(sum(header, 0)));
     if sum != 0 {
         let found = word(10);
         put!(out, ", bad cksum ", Hex(found.into()));
         put!(out, " (->", Hex(should_be(found, sum).into()), ")!");
     }
     put!(out, ")\n    ");
+    whole
 }
 
 /// IPv4 options (RFC 791): `length` bytes of `bytes`, which go on to the packet's end, since an
-/// option with a wrong length is shown as far as its last address.
-fn push_options(out: &mut Vec<u8>, bytes: &[u8], length: usize) {
+/// option with a wrong length is shown as far as its last address. False if they are cut.
+fn push_options(out: &mut Vec<u8>, bytes: &[u8], length: usize) -> bool {
     let (mut at, mut separator) = (0, "");
     while at < length {
         let option = bytes.get(at..).unwrap_or_default();
-        let Some(kind) = byte(option, 0) else { break };
+        let Some(kind) = byte(option, 0) else { return false };
         put!(out, separator);
         separator = ",";
         match option_name(kind) {
@@ -194,17 +219,23 @@ fn push_options(out: &mut Vec<u8>, bytes: &[u8], length: usize) {
             None => put!(out, "unknown ", kind),
         }
         let len = match kind {
-            0 => return,
-            1 => 1,
-            _ => usize::from(byte(option, 1).unwrap_or_default()),
+            0 | 1 => 1,
+            _ => match byte(option, 1) {
+                Some(len) => usize::from(len),
+                None => return false,
+            },
         };
-        if (len < 2 && kind != 1) || len > length - at {
+        if (len < 2 && kind > 1) || len > length - at {
             put!(out, " [bad length ", len, "]");
-            return;
+            return true;
+        }
+        if option.len() < len {
+            return false;
         }
         match kind {
-            68 => push_timestamps(out, option, len),
-            7 | 131 | 137 => push_route(out, option, len),
+            0 => return true,
+            68 if !push_timestamps(out, option, len) => return false,
+            7 | 131 | 137 if !push_route(out, option, len) => return false,
             148 if len < 4 => put!(out, " [bad length ", len, "]"),
             148 => {
                 let value = be16(option, 2).unwrap_or_default();
@@ -216,6 +247,7 @@ fn push_options(out: &mut Vec<u8>, bytes: &[u8], length: usize) {
         }
         at += len;
     }
+    true
 }
 
 const fn option_name(kind: u8) -> Option<&'static str> {
@@ -240,10 +272,10 @@ fn address(bytes: &[u8], at: usize) -> Option<IpAddr> {
 
 /// Record route and both kinds of source route; a comma stands behind each address that is
 /// used up.
-fn push_route(out: &mut Vec<u8>, option: &[u8], len: usize) {
+fn push_route(out: &mut Vec<u8>, option: &[u8], len: usize) -> bool {
     if len < 3 {
         put!(out, " [bad length ", len, "]");
-        return;
+        return true;
     }
     if (len + 1) % 4 != 0 {
         put!(out, " [bad length ", len, "]");
@@ -254,15 +286,16 @@ fn push_route(out: &mut Vec<u8>, option: &[u8], len: usize) {
         put!(out, " [bad ptr ", pointer, "]");
     }
     for at in (3..len).step_by(4) {
-        let Some(addr) = address(option, at) else { return };
+        let Some(addr) = address(option, at) else { return false };
         put!(out, " ", addr, if next > at { "," } else { "" });
     }
+    true
 }
 
-fn push_timestamps(out: &mut Vec<u8>, option: &[u8], len: usize) {
+fn push_timestamps(out: &mut Vec<u8>, option: &[u8], len: usize) -> bool {
     if len < 4 {
         put!(out, "[bad length ", len, "]");
-        return;
+        return true;
     }
     put!(out, " TS{");
     let (pointer, flags) = (byte(option, 2).unwrap_or(0), byte(option, 3).unwrap_or(0));
@@ -286,7 +319,7 @@ fn push_timestamps(out: &mut Vec<u8>, option: &[u8], len: usize) {
         while at < len {
             put!(out, if next == at { " ^ " } else { " " });
             let time = option.get(at + hop - 4..).and_then(<[u8]>::first_chunk);
-            let Some(&time) = time else { return };
+            let Some(&time) = time else { return false };
             put!(out, u32::from_be_bytes(time), "@");
             if hop == 8
                 && let Some(addr) = address(option, at)
@@ -301,6 +334,7 @@ fn push_timestamps(out: &mut Vec<u8>, option: &[u8], len: usize) {
         0 => put!(out, "}"),
         hops => put!(out, " [", hops, " hops not recorded]} "),
     }
+    true
 }
 
 /// The protocol as `-v` shows it, of those that tcpdump takes apart.

@@ -23,13 +23,12 @@ enum Next {
 pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     let out = &mut page.text;
     let bytes = packet.bytes;
-    if !options.link {
+    let whole = bytes.len() >= HEADER_LEN;
+    if !options.link && (whole || packet.is_truncated()) {
         put!(out, "IP6 ");
     }
-    let (Some(payload_len), Some(next), true) =
-        (be16(bytes, 4), byte(bytes, 6), bytes.len() >= HEADER_LEN)
-    else {
-        ip::push_cut(out, packet, "[|ip6]", options);
+    let (Some(payload_len), Some(next), true) = (be16(bytes, 4), byte(bytes, 6), whole) else {
+        ip::push_cut(out, packet, "ip6", options);
         return;
     };
     let payload_len = usize::from(payload_len);
@@ -212,7 +211,9 @@ fn push_options(
             5 => put!(out, "(rtalert: 0x", Hex4(be16(option, 2).unwrap_or_default()), ") "),
             0xc9 => {
                 put!(out, "(homeaddr: ");
-                push_address(out, option, 2);
+                if let Some(addr) = address(option, 2) {
+                    put!(out, addr);
+                }
                 if !push_suboptions(out, option.get(18..).unwrap_or_default()) {
                     put!(out, " [|", tag, "]");
                     return Next::Nothing;
@@ -269,60 +270,65 @@ fn push_fragment(out: &mut Vec<u8>, header: &[u8], len: usize, options: &Options
 
 fn push_routing(out: &mut Vec<u8>, header: &[u8], options: &Options) -> Next {
     put!(out, "RT6");
-    let &[_, words, kind, left, ref rest @ ..] = header else {
+    let &[_, words, kind, ref rest @ ..] = header else {
         put!(out, " [|rt6]");
         return Next::Nothing;
     };
     put!(out, " (len=", words, ", type=", kind, if kind == 0 { " [Deprecated]" } else { "" });
-    put!(out, ", segleft=", left);
-    let &[a, b, c, d, ref addresses @ ..] = rest else {
+    let Some((left, rest)) = rest.split_first() else {
         put!(out, " [|rt6]");
         return Next::Nothing;
     };
+    put!(out, ", segleft=", *left);
+    if !matches!(kind, 0 | 2 | 4) {
+        put!(out, " (unknown type) (invalid)");
+        return Next::Nothing;
+    }
     let verbose = options.verbose > 0;
-    match kind {
-        0 | 2 => {
-            let reserved = u32::from_be_bytes([a, b, c, d]);
+    let there = if kind == 4 {
+        push_segments_header(out, rest, verbose)
+    } else {
+        be32(rest, 0).map(|reserved| {
             if reserved != 0 || verbose {
                 put!(out, ", rsv=0x", Hex(reserved.into()));
             }
-        }
-        4 => {
-            put!(out, ", last-entry=", a);
-            if b != 0 || verbose {
-                put!(out, ", flags=0x", Hex(b.into()));
-            }
-            put!(out, ", tag=", Hex(u16::from_be_bytes([c, d]).into()));
-        }
-        _ => {
-            put!(out, " (unknown type) (invalid)");
-            return Next::Nothing;
-        }
-    }
+        })
+    };
+    let (Some(()), Some(addresses)) = (there, rest.get(4..)) else {
+        put!(out, " [|rt6]");
+        return Next::Nothing;
+    };
     if words % 2 == 1 {
         put!(out, " (invalid length ", words, ") (invalid)");
         return Next::Nothing;
     }
     for i in 0..usize::from(words / 2) {
-        put!(out, ", [", i, "]");
-        if !push_address(out, addresses, i * 16) {
+        let Some(addr) = address(addresses, i * 16) else {
             put!(out, " [|rt6]");
             return Next::Nothing;
-        }
+        };
+        put!(out, ", [", i, "]", addr);
     }
     put!(out, ") ");
     Next::Header((usize::from(words) + 1) * 8)
 }
 
+/// What is special to a segment routing header (RFC 8754); `None` if it is cut.
+fn push_segments_header(out: &mut Vec<u8>, rest: &[u8], verbose: bool) -> Option<()> {
+    let last = byte(rest, 0)?;
+    put!(out, ", last-entry=", last);
+    let flags = byte(rest, 1)?;
+    if flags != 0 || verbose {
+        put!(out, ", flags=0x", Hex(flags.into()));
+    }
+    let tag = be16(rest, 2)?;
+    put!(out, ", tag=", Hex(tag.into()));
+    Some(())
+}
+
 fn address(bytes: &[u8], at: usize) -> Option<IpAddr> {
     let octets = bytes.get(at..)?.first_chunk::<16>()?;
     Some(IpAddr::V6(Ipv6Addr::from(*octets)))
-}
-
-fn push_address(out: &mut Vec<u8>, bytes: &[u8], at: usize) -> bool {
-    let Some(addr) = address(bytes, at) else { return false };
-    put!(out, addr);
-    true
 }
 
 /// The address that the routing header ends at.

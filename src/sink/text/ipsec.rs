@@ -38,42 +38,49 @@ fn push_esp(out: &mut Vec<u8>, sa: Sa, len: usize) {
     }
 }
 
-/// Appends the packet's authentication header, `AH(…): `, if it has one; the protocol behind it
-/// follows.
+/// Appends the packet's authentication headers, each `AH(…): `, if it has one; the protocol
+/// behind them follows. What stands behind a second one is not shown.
 pub(super) fn push_ah(page: &mut Page, packet: &Packet<'_>, options: &Options) {
-    let at = packet.ip.header.len() + packet.ip.extensions.len();
-    let header = Fields(packet.bytes).from(at);
-    if packet.ah.is_some() || packet.ip.proto == Some(proto::AH) {
-        push_ah_header(&mut page.text, header, options);
+    if packet.ah.is_none() && packet.ip.proto != Some(proto::AH) {
+        return;
+    }
+    let out = &mut page.text;
+    let mut rest = Fields(packet.bytes).from(packet.ip.header.len() + packet.ip.extensions.len());
+    loop {
+        let Some(len) = push_ah_header(out, rest, options) else {
+            return push_cut(out, "ah");
+        };
+        if rest.u8(0) != Some(proto::AH) {
+            return;
+        }
+        rest = rest.from(len);
     }
 }
 
-fn push_ah_header(out: &mut Vec<u8>, header: Fields<'_>, options: &Options) {
-    let fields = || -> Option<(u8, u16, u32, u32)> {
-        Some((header.u8(1)?, header.u16(2)?, header.u32(4)?, header.u32(8)?))
-    };
-    let Some((words, reserved, spi, seq)) = fields() else {
-        if let Some(spi) = header.u32(4) {
-            put!(out, "AH(spi=0x", Hex8(spi), ")");
-        }
-        return push_cut(out, "ah");
-    };
+/// Gives the header's length, if all of it is there.
+fn push_ah_header(out: &mut Vec<u8>, header: Fields<'_>, options: &Options) -> Option<usize> {
+    let words = header.u8(1)?;
     let len = (usize::from(words) + 2) * 4;
     put!(out, "AH(");
     if options.verbose > 0 {
         put!(out, "length=", words, "(", len, "-bytes),");
     }
+    let reserved = header.u16(2)?;
     if reserved != 0 {
         put!(out, "reserved=0x", Hex(u64::from(reserved)), "[MustBeZero],");
     }
-    put!(out, "spi=0x", Hex8(spi), ",seq=0x", Hex(u64::from(seq)), ",icv=0x");
-    let icv = header.from(12).first(len.saturating_sub(12));
+    let spi = header.u32(4)?;
+    put!(out, "spi=0x", Hex8(spi), ",");
+    let seq = header.u32(8)?;
+    put!(out, "seq=0x", Hex(u64::from(seq)), ",icv=0x");
+    let icv_len = len.saturating_sub(12);
+    let icv = header.from(12).first(icv_len);
     put!(out, Bytes(icv));
-    if icv.len() < len.saturating_sub(12) {
-        put!(out, ")");
-        return push_cut(out, "ah");
+    if icv.len() < icv_len {
+        return None;
     }
     put!(out, "): ");
+    Some(len)
 }
 
 /// Appends IKE, encapsulated ESP or a keep-alive, if the datagram is one by its ports; false if

@@ -19,7 +19,6 @@ mod hex;
 mod icmp;
 mod icmp6;
 mod igmp;
-mod inner;
 mod ip;
 mod ip6;
 mod ipsec;

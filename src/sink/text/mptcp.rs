@@ -51,12 +51,14 @@ pub(super) fn push(out: &mut Vec<u8>, option: &[u8], flags: TcpFlags) -> Option<
         }
         6 => {
             put!(out, "fail");
-            put!(out, " seq ", be64(option, 4).filter(|_| option.len() == 12)?);
+            let seq = be64(option, 4).filter(|_| option.len() == 12)?;
+            put!(out, " seq ", seq);
             Some(())
         }
         7 => {
             put!(out, "fast-close");
-            put!(out, " key 0x", Hex(be64(option, 4).filter(|_| option.len() == 12)?));
+            let key = be64(option, 4).filter(|_| option.len() == 12)?;
+            put!(out, " key 0x", Hex(key));
             Some(())
         }
         _ => {
@@ -139,8 +141,10 @@ fn push_dss(out: &mut Vec<u8>, option: &[u8], flags: TcpFlags) -> Option<()> {
     if bits & 4 != 0 {
         put!(out, " seq ");
         behind = number(out, bits & 8 != 0)?;
-        put!(out, " subseq ", be32(behind, 0)?);
-        put!(out, " len ", be16(behind, 4)?);
+        let subseq = be32(behind, 0)?;
+        put!(out, " subseq ", subseq);
+        let len = be16(behind, 4)?;
+        put!(out, " len ", len);
         behind = behind.get(6..)?;
         if let Some(sum) = be16(behind, 0) {
             put!(out, " csum 0x", Hex(sum.into()));

@@ -46,7 +46,8 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     put!(&mut page.text, "Flags [");
     flags.push(&mut page.text);
     put!(&mut page.text, "]");
-    let relative = !options.absolute && flags.has(TcpFlags::ACK);
+    // A cut header sets nothing, and so shows its numbers as they are.
+    let relative = !options.absolute && flags.has(TcpFlags::ACK) && whole;
     if relative
         && let (Some(seq), Some(ack)) = (tcp.seq, tcp.ack)
         && let (Some(src), Some(dst)) = (packet.ip.src, packet.ip.dst)
@@ -156,7 +157,15 @@ fn push_rest(
         let wanted = header_len - HEADER_LEN;
         let there = tcp.options.get(..wanted).unwrap_or(tcp.options);
         let data_cut = packet.payload.len() < packet.payload_len;
-        let options = tcpopt::Options { bytes: there, len: wanted, flags, relative, data_cut };
+        let options = tcpopt::Options {
+            bytes: there,
+            len: wanted,
+            flags,
+            relative,
+            data_cut,
+            last: packet.payload.len() <= header_len,
+            captured: !packet.is_truncated(),
+        };
         if !options.push(page) {
             return;
         }

@@ -18,6 +18,10 @@ pub(super) struct Options<'a> {
     pub(super) relative: bool,
     /// The segment's data was not captured to its end.
     pub(super) data_cut: bool,
+    /// Nothing follows the header.
+    pub(super) last: bool,
+    /// If options are missing, not the capture but the packet around cut them.
+    pub(super) captured: bool,
 }
 
 const EOL: u8 = 0;
@@ -27,8 +31,10 @@ const NOP: u8 = 1;
 enum Stop {
     /// It does not fit into itself or into the header.
     Bad,
-    /// It was not captured.
+    /// Its data is not there.
     Cut,
+    /// Its kind or length is not there, or its length would stand behind the packet.
+    Missing,
 }
 
 impl Options<'_> {
@@ -47,7 +53,13 @@ impl Options<'_> {
                     put!(&mut page.text, "[bad opt]", if at > 0 { "]" } else { "" });
                     return false;
                 }
-                Err(Stop::Cut) => {
+                // tcpdump leaves the bracket open, or closes it with another one.
+                Err(stop) if self.captured => {
+                    let close = matches!(stop, Stop::Cut) && at > 0;
+                    put!(&mut page.text, " [|tcp]", if close { ">" } else { "" });
+                    return false;
+                }
+                Err(_) => {
                     put!(&mut page.text, " [|tcp]");
                     break;
                 }
@@ -60,12 +72,12 @@ impl Options<'_> {
     /// Appends the option at `at` and gives its length, 0 for the last one.
     fn push_one(&self, page: &mut Page, at: usize) -> Result<usize, Stop> {
         let rest = self.bytes.get(at..).unwrap_or_default();
-        let &kind = rest.first().ok_or(Stop::Cut)?;
+        let &kind = rest.first().ok_or(Stop::Missing)?;
         if matches!(kind, EOL | NOP) {
             put!(&mut page.text, if kind == EOL { "eol" } else { "nop" });
             return Ok(usize::from(kind == NOP));
         }
-        let len = usize::from(*rest.get(1).ok_or(self.missing(at + 1))?);
+        let len = usize::from(*rest.get(1).ok_or_else(|| self.missing(at + 1))?);
         let left = self.len - at;
         if len < 2 || len > left {
             return Err(Stop::Bad);
@@ -81,11 +93,13 @@ impl Options<'_> {
         };
         let shown = match kind {
             2 => {
-                put!(&mut page.text, " ", be16(need(2)?, 0).unwrap_or_default());
+                let size = be16(need(2)?, 0).unwrap_or_default();
+                put!(&mut page.text, " ", size);
                 2
             }
             3 => {
-                put!(&mut page.text, " ", need(1)?.first().copied().unwrap_or_default());
+                let shift = need(1)?.first().copied().unwrap_or_default();
+                put!(&mut page.text, " ", shift);
                 1
             }
             4 => 0,
@@ -94,7 +108,8 @@ impl Options<'_> {
                 len - 2
             }
             6 | 7 | 11..=13 => {
-                put!(&mut page.text, " ", be32(need(4)?, 0).unwrap_or_default());
+                let value = be32(need(4)?, 0).unwrap_or_default();
+                put!(&mut page.text, " ", value);
                 4
             }
             8 => {
@@ -139,8 +154,9 @@ impl Options<'_> {
                 len - 2
             }
             34 => {
+                let cookie = need(len - 2)?;
                 put!(&mut page.text, " ");
-                push_fast_open(&mut page.text, need(len - 2)?);
+                push_fast_open(&mut page.text, cookie);
                 len - 2
             }
             254 => {
@@ -172,7 +188,7 @@ impl Options<'_> {
 
     /// Why the byte at `at` is not there.
     fn missing(&self, at: usize) -> Stop {
-        if at < self.len { Stop::Cut } else { Stop::Bad }
+        if at < self.len || self.last { Stop::Missing } else { Stop::Bad }
     }
 
     fn push_sack(&self, page: &mut Page, data: &[u8], len: usize) -> Result<(), Stop> {

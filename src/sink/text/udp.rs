@@ -38,6 +38,10 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
         put!(out, "truncated-udplength ", claimed);
         return;
     };
+    if packet.payload.len() < HEADER_LEN && !packet.is_truncated() {
+        put!(out, " [|udp]");
+        return;
+    }
     let fragment = ip::is_fragment(packet);
     let len = claimed.min(len - HEADER_LEN);
     if options.verbose > 0 && !fragment {

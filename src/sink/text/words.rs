@@ -1,9 +1,10 @@
 //! Words that several protocols use in a line: names for numbers, flags, spans of time, and the
 //! mark of a cut packet.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::put::{Put, put};
+use super::{Options, names};
 use crate::text;
 
 impl Put for Ipv4Addr {
@@ -17,6 +18,17 @@ impl Put for Ipv6Addr {
     #[inline]
     fn put(self, out: &mut Vec<u8>) {
         text::push_ipv6(out, self);
+    }
+}
+
+/// An address, by name if those are wanted.
+#[derive(Clone, Copy)]
+pub(super) struct Host<'o, A>(pub(super) A, pub(super) &'o Options);
+
+impl<A: Into<IpAddr>> Put for Host<'_, A> {
+    #[inline]
+    fn put(self, out: &mut Vec<u8>) {
+        names::push_ip(out, self.0.into(), self.1);
     }
 }
 
