@@ -1,4 +1,4 @@
-//! IPv4, and what both versions have in common: whole packets, ends of a flow, checksums.
+//! IPv4, and what both versions have in common: whole packets, ends of a flow.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -7,7 +7,7 @@ use crate::packet::{Packet, Ports, proto};
 use crate::pf::Family;
 use crate::sink::page::Page;
 use crate::sink::text::put::{Hex, be16, byte, put};
-use crate::sink::text::{Options, ip6, names, push_transport};
+use crate::sink::text::{Options, checksum, ip6, names, push_transport};
 
 /// Packets within packets that are followed: a packet can hold thousands.
 const MAX_DEPTH: u8 = 8;
@@ -76,11 +76,17 @@ pub(super) fn push_addresses(out: &mut Vec<u8>, packet: &Packet<'_>, options: &O
 /// Appends a header that is cut: the addresses if they are there, and that it is cut. Where not
 /// the capture but the packet around it cuts it, as tcpdump does.
 pub(super) fn push_cut(out: &mut Vec<u8>, packet: &Packet<'_>, tag: &str, options: &Options) {
-    if packet.ip.src.is_some() && packet.is_truncated() {
+    if packet.ip.src.is_some() && is_cut(packet) {
         push_addresses(out, packet, options);
         put!(out, ":");
     }
     put!(out, " [|", tag, "]");
+}
+
+/// True if the capture holds less of the packet than there was, which a packet that ends with
+/// the one around it does not.
+pub(super) fn is_cut(packet: &Packet<'_>) -> bool {
+    packet.bytes.len() < packet.ip.len.map_or(packet.len, |len| len.min(packet.len))
 }
 
 /// Appends `SRC.PORT > DST.PORT: `, or without the addresses if those are there already: where
@@ -191,15 +197,15 @@ fn push_v4_header(out: &mut Vec<u8>, packet: &Packet<'_>, header_len: usize) -> 
         put!(out, ", options (");
         // Not beyond the packet: a frame may be padded.
         let end = usize::from(word(2)).clamp(header_len, bytes.len().max(header_len));
-        let behind = bytes.get(20..end).or(bytes.get(20..)).unwrap_or_default();
+        let behind = bytes.get(20..end).or_else(|| bytes.get(20..)).unwrap_or_default();
         whole = push_options(out, behind, header_len - 20);
         put!(out, if whole { ")" } else { " [truncated-option])" });
     }
-    let sum = bytes.get(..header_len).map_or(0, |header| !fold(sum(header, 0)));
+    let sum = bytes.get(..header_len).map_or(0, |header| checksum::complement(header));
     if sum != 0 {
         let found = word(10);
         put!(out, ", bad cksum ", Hex(found.into()));
-        put!(out, " (->", Hex(should_be(found, sum).into()), ")!");
+        put!(out, " (->", Hex(checksum::should_be(found, sum).into()), ")!");
     }
     put!(out, ")\n    ");
     whole
@@ -265,7 +271,7 @@ const fn option_name(kind: u8) -> Option<&'static str> {
     })
 }
 
-fn address(bytes: &[u8], at: usize) -> Option<IpAddr> {
+pub(super) fn address(bytes: &[u8], at: usize) -> Option<IpAddr> {
     let octets = bytes.get(at..)?.first_chunk::<4>()?;
     Some(IpAddr::V4(Ipv4Addr::from(*octets)))
 }
@@ -277,7 +283,7 @@ fn push_route(out: &mut Vec<u8>, option: &[u8], len: usize) -> bool {
         put!(out, " [bad length ", len, "]");
         return true;
     }
-    if (len + 1) % 4 != 0 {
+    if !(len + 1).is_multiple_of(4) {
         put!(out, " [bad length ", len, "]");
     }
     let pointer = byte(option, 2).unwrap_or_default();
@@ -300,7 +306,7 @@ fn push_timestamps(out: &mut Vec<u8>, option: &[u8], len: usize) -> bool {
     put!(out, " TS{");
     let (pointer, flags) = (byte(option, 2).unwrap_or(0), byte(option, 3).unwrap_or(0));
     let hop = if flags & 0xf == 0 { 4 } else { 8 };
-    if (len - 4) % hop != 0 {
+    if !(len - 4).is_multiple_of(hop) {
         put!(out, "[bad length ", len, "]");
     }
     let next = usize::from(pointer).wrapping_sub(1);
@@ -370,74 +376,4 @@ pub(super) const fn protocol_name(number: u8) -> &'static str {
         143 => "Ethernet",
         _ => "unknown",
     }
-}
-
-/// Adds up 16-bit words (RFC 1071); an odd byte at the end counts as the high one.
-pub(super) fn sum(bytes: &[u8], start: u64) -> u64 {
-    let words = bytes.chunks(2).map(|pair| match *pair {
-        [high, low] => u64::from(u16::from_be_bytes([high, low])),
-        [high] => u64::from(high) << 8,
-        _ => 0,
-    });
-    words.fold(start, u64::wrapping_add)
-}
-
-/// The one's complement sum in 16 bits.
-pub(super) fn fold(sum: u64) -> u16 {
-    let mut sum = sum;
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    u16::try_from(sum).unwrap_or_default()
-}
-
-/// What should stand where `found` stands, if all adds up to the complement of `rest`.
-pub(super) fn should_be(found: u16, rest: u16) -> u16 {
-    fold(u64::from(found) + u64::from(rest))
-}
-
-/// The complement of the sum over pseudo-header and `data`: 0 if the checksum in it is right.
-pub(super) fn transport_sum(packet: &Packet<'_>, data: &[u8], number: u8) -> u16 {
-    let len = data.len() as u64;
-    let start = (len >> 16) + (len & 0xffff) + u64::from(number);
-    let start = match packet.ip.src {
-        Some(IpAddr::V4(src)) => sum(&src.octets(), start),
-        Some(IpAddr::V6(src)) => sum(&src.octets(), start),
-        None => start,
-    };
-    let start = match final_destination(packet) {
-        Some(IpAddr::V4(dst)) => sum(&dst.octets(), start),
-        Some(IpAddr::V6(dst)) => sum(&dst.octets(), start),
-        None => start,
-    };
-    !fold(sum(data, start))
-}
-
-/// The address that a source route ends at, or else the destination.
-fn final_destination(packet: &Packet<'_>) -> Option<IpAddr> {
-    let routed = match packet.ip.family {
-        Family::Inet => routed_to(packet.ip.header.get(20..).unwrap_or_default()),
-        Family::Inet6 => ip6::routed_to(packet),
-    };
-    routed.or(packet.ip.dst)
-}
-
-fn routed_to(options: &[u8]) -> Option<IpAddr> {
-    let mut rest = options;
-    while let Some(&kind) = rest.first() {
-        let len = match kind {
-            0 => return None,
-            1 => 1,
-            _ => usize::from(byte(rest, 1)?),
-        };
-        if len == 0 || (kind != 1 && len < 2) {
-            return None;
-        }
-        let (option, behind) = rest.split_at_checked(len)?;
-        if matches!(kind, 131 | 137) && len >= 7 {
-            return address(option, len - 4);
-        }
-        rest = behind;
-    }
-    None
 }

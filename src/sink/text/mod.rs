@@ -11,6 +11,7 @@
 //! Not here: what depends on other lines ([`super::page`]).
 #![forbid(unsafe_code)]
 
+mod checksum;
 mod hex;
 mod ip;
 mod ip6;

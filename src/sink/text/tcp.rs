@@ -4,7 +4,7 @@
 use crate::packet::{Packet, Tcp, TcpFlags, Transport, proto};
 use crate::sink::page::{Fill, Page, Segment};
 use crate::sink::text::put::{Hex4, put};
-use crate::sink::text::{Options, ip, tcpopt};
+use crate::sink::text::{Options, checksum, ip, tcpopt};
 
 const HEADER_LEN: usize = 20;
 /// Bytes of a reset's text that are shown.
@@ -20,8 +20,7 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     ip::push_ends(&mut page.text, packet, tcp.ports, proto::TCP, options);
     let len = packet.payload_len;
     let whole = packet.payload.len() >= HEADER_LEN;
-    let (Some((header_len, flags)), true) = (tcp.offset_flags, whole || packet.is_truncated())
-    else {
+    let (Some((header_len, flags)), true) = (tcp.offset_flags, whole || ip::is_cut(packet)) else {
         push_start(page, packet, tcp);
         return;
     };
@@ -74,7 +73,7 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
 /// A header of which not even the flags are there.
 fn push_start(page: &mut Page, packet: &Packet<'_>, tcp: &Tcp<'_>) {
     let out = &mut page.text;
-    if packet.is_truncated() {
+    if ip::is_cut(packet) {
         if let Some(seq) = tcp.seq {
             put!(out, "seq ", seq);
         }
@@ -90,9 +89,9 @@ fn push_checksum(out: &mut Vec<u8>, packet: &Packet<'_>, tcp: &Tcp<'_>) {
         return;
     };
     put!(out, ", cksum 0x", Hex4(found));
-    match ip::transport_sum(packet, data, proto::TCP) {
+    match checksum::transport(packet, data, proto::TCP) {
         0 => put!(out, " (correct)"),
-        sum => put!(out, " (incorrect -> 0x", Hex4(ip::should_be(found, sum)), ")"),
+        sum => put!(out, " (incorrect -> 0x", Hex4(checksum::should_be(found, sum)), ")"),
     }
 }
 
@@ -164,7 +163,7 @@ fn push_rest(
             relative,
             data_cut,
             last: packet.payload.len() <= header_len,
-            captured: !packet.is_truncated(),
+            captured: !ip::is_cut(packet),
         };
         if !options.push(page) {
             return;

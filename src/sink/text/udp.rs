@@ -4,7 +4,7 @@ use crate::packet::{Packet, Transport, proto};
 use crate::pf::Family;
 use crate::sink::page::Page;
 use crate::sink::text::put::{Hex4, put};
-use crate::sink::text::{Options, ip};
+use crate::sink::text::{Options, checksum, ip};
 
 const HEADER_LEN: usize = 8;
 
@@ -38,7 +38,7 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
         put!(out, "truncated-udplength ", claimed);
         return;
     };
-    if packet.payload.len() < HEADER_LEN && !packet.is_truncated() {
+    if packet.payload.len() < HEADER_LEN && !ip::is_cut(packet) {
         put!(out, " [|udp]");
         return;
     }
@@ -69,11 +69,11 @@ fn push_checksum(
         return;
     }
     let Some(data) = packet.payload.get(..len + HEADER_LEN) else { return };
-    match ip::transport_sum(packet, data, proto::UDP) {
+    match checksum::transport(packet, data, proto::UDP) {
         0 => put!(out, "[udp sum ok] "),
         sum => {
             put!(out, "[bad udp cksum 0x", Hex4(found));
-            put!(out, " -> 0x", Hex4(ip::should_be(found, sum)), "!] ");
+            put!(out, " -> 0x", Hex4(checksum::should_be(found, sum)), "!] ");
         }
     }
 }
