@@ -1,4 +1,4 @@
-//! IPv4, and what both versions have in common: whole packets, ends of a flow.
+//! IPv4, and what both versions have in common: whole packets, ends of a flow, checksums.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -7,7 +7,7 @@ use crate::packet::{Packet, Ports, proto};
 use crate::pf::Family;
 use crate::sink::page::Page;
 use crate::sink::text::put::{Hex, be16, byte, put};
-use crate::sink::text::{Options, checksum, ip6, names, push_transport};
+use crate::sink::text::{Options, ip6, ipopt, names, push_transport};
 
 /// Packets within packets that are followed: a packet can hold thousands.
 const MAX_DEPTH: u8 = 8;
@@ -109,6 +109,24 @@ pub(super) fn push_ends(
     }
 }
 
+/// Appends the ends, or where the ports are cut the addresses if they are not there already.
+pub(super) fn push_ends_of(
+    out: &mut Vec<u8>,
+    packet: &Packet<'_>,
+    ports: Option<Ports>,
+    transport: u8,
+    options: &Options,
+) {
+    match ports {
+        Some(ports) => push_ends(out, packet, ports, transport, options),
+        None if follows_ip(packet, transport) => {
+            push_addresses(out, packet, options);
+            put!(out, ": ");
+        }
+        None => {}
+    }
+}
+
 /// True if the IP header itself says that this protocol follows.
 pub(super) fn follows_ip(packet: &Packet<'_>, number: u8) -> bool {
     let at = match packet.ip.family {
@@ -198,149 +216,17 @@ fn push_v4_header(out: &mut Vec<u8>, packet: &Packet<'_>, header_len: usize) -> 
         // Not beyond the packet: a frame may be padded.
         let end = usize::from(word(2)).clamp(header_len, bytes.len().max(header_len));
         let behind = bytes.get(20..end).or_else(|| bytes.get(20..)).unwrap_or_default();
-        whole = push_options(out, behind, header_len - 20);
+        whole = ipopt::push(out, behind, header_len - 20);
         put!(out, if whole { ")" } else { " [truncated-option])" });
     }
-    let sum = bytes.get(..header_len).map_or(0, |header| checksum::complement(header));
+    let sum = bytes.get(..header_len).map_or(0, |header| !fold(sum(header, 0)));
     if sum != 0 {
         let found = word(10);
         put!(out, ", bad cksum ", Hex(found.into()));
-        put!(out, " (->", Hex(checksum::should_be(found, sum).into()), ")!");
+        put!(out, " (->", Hex(should_be(found, sum).into()), ")!");
     }
     put!(out, ")\n    ");
     whole
-}
-
-/// IPv4 options (RFC 791): `length` bytes of `bytes`, which go on to the packet's end, since an
-/// option with a wrong length is shown as far as its last address. False if they are cut.
-fn push_options(out: &mut Vec<u8>, bytes: &[u8], length: usize) -> bool {
-    let (mut at, mut separator) = (0, "");
-    while at < length {
-        let option = bytes.get(at..).unwrap_or_default();
-        let Some(kind) = byte(option, 0) else { return false };
-        put!(out, separator);
-        separator = ",";
-        match option_name(kind) {
-            Some(name) => put!(out, name),
-            None => put!(out, "unknown ", kind),
-        }
-        let len = match kind {
-            0 | 1 => 1,
-            _ => match byte(option, 1) {
-                Some(len) => usize::from(len),
-                None => return false,
-            },
-        };
-        if (len < 2 && kind > 1) || len > length - at {
-            put!(out, " [bad length ", len, "]");
-            return true;
-        }
-        if option.len() < len {
-            return false;
-        }
-        match kind {
-            0 => return true,
-            68 if !push_timestamps(out, option, len) => return false,
-            7 | 131 | 137 if !push_route(out, option, len) => return false,
-            148 if len < 4 => put!(out, " [bad length ", len, "]"),
-            148 => {
-                let value = be16(option, 2).unwrap_or_default();
-                if value != 0 {
-                    put!(out, " value ", value);
-                }
-            }
-            _ => {}
-        }
-        at += len;
-    }
-    true
-}
-
-const fn option_name(kind: u8) -> Option<&'static str> {
-    Some(match kind {
-        0 => "EOL",
-        1 => "NOP",
-        7 => "RR",
-        68 => "timestamp",
-        82 => "traceroute",
-        130 => "security",
-        131 => "LSRR",
-        137 => "SSRR",
-        148 => "RA",
-        _ => return None,
-    })
-}
-
-pub(super) fn address(bytes: &[u8], at: usize) -> Option<IpAddr> {
-    let octets = bytes.get(at..)?.first_chunk::<4>()?;
-    Some(IpAddr::V4(Ipv4Addr::from(*octets)))
-}
-
-/// Record route and both kinds of source route; a comma stands behind each address that is
-/// used up.
-fn push_route(out: &mut Vec<u8>, option: &[u8], len: usize) -> bool {
-    if len < 3 {
-        put!(out, " [bad length ", len, "]");
-        return true;
-    }
-    if !(len + 1).is_multiple_of(4) {
-        put!(out, " [bad length ", len, "]");
-    }
-    let pointer = byte(option, 2).unwrap_or_default();
-    let next = usize::from(pointer).wrapping_sub(1);
-    if next < 3 || next.wrapping_add(1) % 4 != 0 || next > len + 1 {
-        put!(out, " [bad ptr ", pointer, "]");
-    }
-    for at in (3..len).step_by(4) {
-        let Some(addr) = address(option, at) else { return false };
-        put!(out, " ", addr, if next > at { "," } else { "" });
-    }
-    true
-}
-
-fn push_timestamps(out: &mut Vec<u8>, option: &[u8], len: usize) -> bool {
-    if len < 4 {
-        put!(out, "[bad length ", len, "]");
-        return true;
-    }
-    put!(out, " TS{");
-    let (pointer, flags) = (byte(option, 2).unwrap_or(0), byte(option, 3).unwrap_or(0));
-    let hop = if flags & 0xf == 0 { 4 } else { 8 };
-    if !(len - 4).is_multiple_of(hop) {
-        put!(out, "[bad length ", len, "]");
-    }
-    let next = usize::from(pointer).wrapping_sub(1);
-    if next < 4 || next.wrapping_sub(4) % hop != 0 || next > len + 1 {
-        put!(out, "[bad ptr ", pointer, "]");
-    }
-    let mut at = 0;
-    match flags & 0xf {
-        0 => put!(out, "TSONLY"),
-        1 => put!(out, "TS+ADDR"),
-        3 => put!(out, "PRESPEC"),
-        unknown => put!(out, "[bad ts type ", unknown, "]"),
-    }
-    if matches!(flags & 0xf, 0 | 1 | 3) {
-        at = 4;
-        while at < len {
-            put!(out, if next == at { " ^ " } else { " " });
-            let time = option.get(at + hop - 4..).and_then(<[u8]>::first_chunk);
-            let Some(&time) = time else { return false };
-            put!(out, u32::from_be_bytes(time), "@");
-            if hop == 8
-                && let Some(addr) = address(option, at)
-            {
-                put!(out, addr);
-            }
-            at += hop;
-        }
-    }
-    put!(out, if next == at { " ^ " } else { "" });
-    match flags >> 4 {
-        0 => put!(out, "}"),
-        hops => put!(out, " [", hops, " hops not recorded]} "),
-    }
-    true
 }
 
 /// The protocol as `-v` shows it, of those that tcpdump takes apart.
@@ -376,4 +262,79 @@ pub(super) const fn protocol_name(number: u8) -> &'static str {
         143 => "Ethernet",
         _ => "unknown",
     }
+}
+
+/// Adds up 16-bit words (RFC 1071); an odd byte at the end counts as the high one.
+pub(super) fn sum(bytes: &[u8], start: u64) -> u64 {
+    let words = bytes.chunks(2).map(|pair| match *pair {
+        [high, low] => u64::from(u16::from_be_bytes([high, low])),
+        [high] => u64::from(high) << 8,
+        _ => 0,
+    });
+    words.fold(start, u64::wrapping_add)
+}
+
+/// The one's complement sum in 16 bits.
+pub(super) fn fold(sum: u64) -> u16 {
+    let mut sum = sum;
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    u16::try_from(sum).unwrap_or_default()
+}
+
+/// What should stand where `found` stands, if all adds up to the complement of `rest`.
+pub(super) fn should_be(found: u16, rest: u16) -> u16 {
+    fold(u64::from(found) + u64::from(rest))
+}
+
+/// The complement of the sum over pseudo-header and `data`: 0 if the checksum in it is right.
+pub(super) fn transport_sum(packet: &Packet<'_>, data: &[u8], number: u8) -> u16 {
+    let len = data.len() as u64;
+    let start = (len >> 16) + (len & 0xffff) + u64::from(number);
+    let start = match packet.ip.src {
+        Some(IpAddr::V4(src)) => sum(&src.octets(), start),
+        Some(IpAddr::V6(src)) => sum(&src.octets(), start),
+        None => start,
+    };
+    let start = match final_destination(packet) {
+        Some(IpAddr::V4(dst)) => sum(&dst.octets(), start),
+        Some(IpAddr::V6(dst)) => sum(&dst.octets(), start),
+        None => start,
+    };
+    !fold(sum(data, start))
+}
+
+/// The address that a source route ends at, or else the destination.
+fn final_destination(packet: &Packet<'_>) -> Option<IpAddr> {
+    let routed = match packet.ip.family {
+        Family::Inet => routed_to(packet.ip.header.get(20..).unwrap_or_default()),
+        Family::Inet6 => ip6::routed_to(packet),
+    };
+    routed.or(packet.ip.dst)
+}
+
+fn routed_to(options: &[u8]) -> Option<IpAddr> {
+    let mut rest = options;
+    while let Some(&kind) = rest.first() {
+        let len = match kind {
+            0 => return None,
+            1 => 1,
+            _ => usize::from(byte(rest, 1)?),
+        };
+        if len == 0 || (kind != 1 && len < 2) {
+            return None;
+        }
+        let (option, behind) = rest.split_at_checked(len)?;
+        if matches!(kind, 131 | 137) && len >= 7 {
+            return address(option, len - 4);
+        }
+        rest = behind;
+    }
+    None
+}
+
+pub(super) fn address(bytes: &[u8], at: usize) -> Option<IpAddr> {
+    let octets = bytes.get(at..)?.first_chunk::<4>()?;
+    Some(IpAddr::V4(Ipv4Addr::from(*octets)))
 }

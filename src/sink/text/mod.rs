@@ -11,10 +11,10 @@
 //! Not here: what depends on other lines ([`super::page`]).
 #![forbid(unsafe_code)]
 
-mod checksum;
 mod hex;
 mod ip;
 mod ip6;
+mod ipopt;
 mod link;
 mod mptcp;
 pub mod names;

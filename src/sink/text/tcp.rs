@@ -4,7 +4,7 @@
 use crate::packet::{Packet, Tcp, TcpFlags, Transport, proto};
 use crate::sink::page::{Fill, Page, Segment};
 use crate::sink::text::put::{Hex4, put};
-use crate::sink::text::{Options, checksum, ip, tcpopt};
+use crate::sink::text::{Options, ip, tcpopt};
 
 const HEADER_LEN: usize = 20;
 /// Bytes of a reset's text that are shown.
@@ -89,9 +89,9 @@ fn push_checksum(out: &mut Vec<u8>, packet: &Packet<'_>, tcp: &Tcp<'_>) {
         return;
     };
     put!(out, ", cksum 0x", Hex4(found));
-    match checksum::transport(packet, data, proto::TCP) {
+    match ip::transport_sum(packet, data, proto::TCP) {
         0 => put!(out, " (correct)"),
-        sum => put!(out, " (incorrect -> 0x", Hex4(checksum::should_be(found, sum)), ")"),
+        sum => put!(out, " (incorrect -> 0x", Hex4(ip::should_be(found, sum)), ")"),
     }
 }
 

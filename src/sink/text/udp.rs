@@ -4,22 +4,18 @@ use crate::packet::{Packet, Transport, proto};
 use crate::pf::Family;
 use crate::sink::page::Page;
 use crate::sink::text::put::{Hex4, put};
-use crate::sink::text::{Options, checksum, ip};
+use crate::sink::text::{Options, ip};
 
 const HEADER_LEN: usize = 8;
 
 /// Appends the datagram with the flow's ends in front.
 pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     let out = &mut page.text;
+    ip::push_ends_of(out, packet, packet.ports(), proto::UDP, options);
     let Transport::Udp(udp) = &packet.transport else {
-        if ip::follows_ip(packet, proto::UDP) {
-            ip::push_addresses(out, packet, options);
-            put!(out, ": ");
-        }
         put!(out, " [|udp]");
         return;
     };
-    ip::push_ends(out, packet, udp.ports, proto::UDP, options);
     let len = packet.payload_len;
     if len < HEADER_LEN {
         put!(out, "truncated-udp ", len);
@@ -69,11 +65,11 @@ fn push_checksum(
         return;
     }
     let Some(data) = packet.payload.get(..len + HEADER_LEN) else { return };
-    match checksum::transport(packet, data, proto::UDP) {
+    match ip::transport_sum(packet, data, proto::UDP) {
         0 => put!(out, "[udp sum ok] "),
         sum => {
             put!(out, "[bad udp cksum 0x", Hex4(found));
-            put!(out, " -> 0x", Hex4(checksum::should_be(found, sum)), "!] ");
+            put!(out, " -> 0x", Hex4(ip::should_be(found, sum)), "!] ");
         }
     }
 }
