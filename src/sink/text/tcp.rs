@@ -70,16 +70,14 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     push_rest(page, packet, tcp, (header_len, flags), relative, options);
 }
 
-/// A header of which not even the flags are there.
+/// A header of which not even the flags are there, so that the acknowledgment number, if it is
+/// there, may mean nothing.
 fn push_start(page: &mut Page, packet: &Packet<'_>, tcp: &Tcp<'_>) {
     let out = &mut page.text;
-    if ip::is_cut(packet) {
-        if let Some(seq) = tcp.seq {
-            put!(out, "seq ", seq);
-        }
-        if let Some(ack) = tcp.ack {
-            put!(out, ", ack ", ack);
-        }
+    if ip::is_cut(packet)
+        && let Some(seq) = tcp.seq
+    {
+        put!(out, "seq ", seq);
     }
     put!(out, " [|tcp]");
 }
