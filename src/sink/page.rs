@@ -223,7 +223,7 @@ impl Binder {
     /// As tcpdump, which subtracts what it would show: digits that are not shown do not count.
     fn push_delta(&mut self, out: &mut Vec<u8>, ts: Timestamp) {
         let ts = match self.precision {
-            Precision::Micros => Timestamp(ts.0 - ts.0.rem_euclid(1000)),
+            Precision::Micros => Timestamp(ts.0.saturating_sub(ts.0.rem_euclid(1000))),
             Precision::Nanos => ts,
         };
         push_delta(out, self.reference.unwrap_or(ts), ts, self.precision);

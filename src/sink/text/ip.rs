@@ -7,7 +7,7 @@ use crate::packet::{Packet, Ports, proto};
 use crate::pf::Family;
 use crate::sink::page::Page;
 use crate::sink::text::put::{Hex, be16, byte, put};
-use crate::sink::text::{Options, ip6, names, push_transport};
+use crate::sink::text::{Options, ip6, ipopt, names, push_transport};
 
 /// Packets within packets that are followed: a packet can hold thousands.
 const MAX_DEPTH: u8 = 8;
@@ -76,11 +76,17 @@ pub(super) fn push_addresses(out: &mut Vec<u8>, packet: &Packet<'_>, options: &O
 /// Appends a header that is cut: the addresses if they are there, and that it is cut. Where not
 /// the capture but the packet around it cuts it, as tcpdump does.
 pub(super) fn push_cut(out: &mut Vec<u8>, packet: &Packet<'_>, tag: &str, options: &Options) {
-    if packet.ip.src.is_some() && packet.is_truncated() {
+    if packet.ip.src.is_some() && is_cut(packet) {
         push_addresses(out, packet, options);
         put!(out, ":");
     }
     put!(out, " [|", tag, "]");
+}
+
+/// True if the capture holds less of the packet than there was, which a packet that ends with
+/// the one around it does not.
+pub(super) fn is_cut(packet: &Packet<'_>) -> bool {
+    packet.bytes.len() < packet.ip.len.map_or(packet.len, |len| len.min(packet.len))
 }
 
 /// Appends `SRC.PORT > DST.PORT: `, or without the addresses if those are there already: where
@@ -100,6 +106,24 @@ pub(super) fn push_ends(
         }
         names::push_port(out, port, transport, options);
         put!(out, end);
+    }
+}
+
+/// Appends the ends, or where the ports are cut the addresses if they are not there already.
+pub(super) fn push_ends_of(
+    out: &mut Vec<u8>,
+    packet: &Packet<'_>,
+    ports: Option<Ports>,
+    transport: u8,
+    options: &Options,
+) {
+    match ports {
+        Some(ports) => push_ends(out, packet, ports, transport, options),
+        None if follows_ip(packet, transport) => {
+            push_addresses(out, packet, options);
+            put!(out, ": ");
+        }
+        None => {}
     }
 }
 
@@ -191,8 +215,8 @@ fn push_v4_header(out: &mut Vec<u8>, packet: &Packet<'_>, header_len: usize) -> 
         put!(out, ", options (");
         // Not beyond the packet: a frame may be padded.
         let end = usize::from(word(2)).clamp(header_len, bytes.len().max(header_len));
-        let behind = bytes.get(20..end).or(bytes.get(20..)).unwrap_or_default();
-        whole = push_options(out, behind, header_len - 20);
+        let behind = bytes.get(20..end).or_else(|| bytes.get(20..)).unwrap_or_default();
+        whole = ipopt::push(out, behind, header_len - 20);
         put!(out, if whole { ")" } else { " [truncated-option])" });
     }
     let sum = bytes.get(..header_len).map_or(0, |header| !fold(sum(header, 0)));
@@ -203,138 +227,6 @@ fn push_v4_header(out: &mut Vec<u8>, packet: &Packet<'_>, header_len: usize) -> 
     }
     put!(out, ")\n    ");
     whole
-}
-
-/// IPv4 options (RFC 791): `length` bytes of `bytes`, which go on to the packet's end, since an
-/// option with a wrong length is shown as far as its last address. False if they are cut.
-fn push_options(out: &mut Vec<u8>, bytes: &[u8], length: usize) -> bool {
-    let (mut at, mut separator) = (0, "");
-    while at < length {
-        let option = bytes.get(at..).unwrap_or_default();
-        let Some(kind) = byte(option, 0) else { return false };
-        put!(out, separator);
-        separator = ",";
-        match option_name(kind) {
-            Some(name) => put!(out, name),
-            None => put!(out, "unknown ", kind),
-        }
-        let len = match kind {
-            0 | 1 => 1,
-            _ => match byte(option, 1) {
-                Some(len) => usize::from(len),
-                None => return false,
-            },
-        };
-        if (len < 2 && kind > 1) || len > length - at {
-            put!(out, " [bad length ", len, "]");
-            return true;
-        }
-        if option.len() < len {
-            return false;
-        }
-        match kind {
-            0 => return true,
-            68 if !push_timestamps(out, option, len) => return false,
-            7 | 131 | 137 if !push_route(out, option, len) => return false,
-            148 if len < 4 => put!(out, " [bad length ", len, "]"),
-            148 => {
-                let value = be16(option, 2).unwrap_or_default();
-                if value != 0 {
-                    put!(out, " value ", value);
-                }
-            }
-            _ => {}
-        }
-        at += len;
-    }
-    true
-}
-
-const fn option_name(kind: u8) -> Option<&'static str> {
-    Some(match kind {
-        0 => "EOL",
-        1 => "NOP",
-        7 => "RR",
-        68 => "timestamp",
-        82 => "traceroute",
-        130 => "security",
-        131 => "LSRR",
-        137 => "SSRR",
-        148 => "RA",
-        _ => return None,
-    })
-}
-
-fn address(bytes: &[u8], at: usize) -> Option<IpAddr> {
-    let octets = bytes.get(at..)?.first_chunk::<4>()?;
-    Some(IpAddr::V4(Ipv4Addr::from(*octets)))
-}
-
-/// Record route and both kinds of source route; a comma stands behind each address that is
-/// used up.
-fn push_route(out: &mut Vec<u8>, option: &[u8], len: usize) -> bool {
-    if len < 3 {
-        put!(out, " [bad length ", len, "]");
-        return true;
-    }
-    if (len + 1) % 4 != 0 {
-        put!(out, " [bad length ", len, "]");
-    }
-    let pointer = byte(option, 2).unwrap_or_default();
-    let next = usize::from(pointer).wrapping_sub(1);
-    if next < 3 || next.wrapping_add(1) % 4 != 0 || next > len + 1 {
-        put!(out, " [bad ptr ", pointer, "]");
-    }
-    for at in (3..len).step_by(4) {
-        let Some(addr) = address(option, at) else { return false };
-        put!(out, " ", addr, if next > at { "," } else { "" });
-    }
-    true
-}
-
-fn push_timestamps(out: &mut Vec<u8>, option: &[u8], len: usize) -> bool {
-    if len < 4 {
-        put!(out, "[bad length ", len, "]");
-        return true;
-    }
-    put!(out, " TS{");
-    let (pointer, flags) = (byte(option, 2).unwrap_or(0), byte(option, 3).unwrap_or(0));
-    let hop = if flags & 0xf == 0 { 4 } else { 8 };
-    if (len - 4) % hop != 0 {
-        put!(out, "[bad length ", len, "]");
-    }
-    let next = usize::from(pointer).wrapping_sub(1);
-    if next < 4 || next.wrapping_sub(4) % hop != 0 || next > len + 1 {
-        put!(out, "[bad ptr ", pointer, "]");
-    }
-    let mut at = 0;
-    match flags & 0xf {
-        0 => put!(out, "TSONLY"),
-        1 => put!(out, "TS+ADDR"),
-        3 => put!(out, "PRESPEC"),
-        unknown => put!(out, "[bad ts type ", unknown, "]"),
-    }
-    if matches!(flags & 0xf, 0 | 1 | 3) {
-        at = 4;
-        while at < len {
-            put!(out, if next == at { " ^ " } else { " " });
-            let time = option.get(at + hop - 4..).and_then(<[u8]>::first_chunk);
-            let Some(&time) = time else { return false };
-            put!(out, u32::from_be_bytes(time), "@");
-            if hop == 8
-                && let Some(addr) = address(option, at)
-            {
-                put!(out, addr);
-            }
-            at += hop;
-        }
-    }
-    put!(out, if next == at { " ^ " } else { "" });
-    match flags >> 4 {
-        0 => put!(out, "}"),
-        hops => put!(out, " [", hops, " hops not recorded]} "),
-    }
-    true
 }
 
 /// The protocol as `-v` shows it, of those that tcpdump takes apart.
@@ -440,4 +332,9 @@ fn routed_to(options: &[u8]) -> Option<IpAddr> {
         rest = behind;
     }
     None
+}
+
+pub(super) fn address(bytes: &[u8], at: usize) -> Option<IpAddr> {
+    let octets = bytes.get(at..)?.first_chunk::<4>()?;
+    Some(IpAddr::V4(Ipv4Addr::from(*octets)))
 }

@@ -24,7 +24,7 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     let out = &mut page.text;
     let bytes = packet.bytes;
     let whole = bytes.len() >= HEADER_LEN;
-    if !options.link && (whole || packet.is_truncated()) {
+    if !options.link && (whole || ip::is_cut(packet)) {
         put!(out, "IP6 ");
     }
     let (Some(payload_len), Some(next), true) = (be16(bytes, 4), byte(bytes, 6), whole) else {

@@ -127,10 +127,7 @@ fn push_ethertype(out: &mut Vec<u8>, ethertype: u16, options: &Options) {
 /// Largest value of an Ethernet type field that is a length (IEEE 802.3).
 const MAX_LENGTH: u16 = 1500;
 
-fn direction<'s>(
-    kind: u16,
-    [broadcast, multicast, other, out, to_us, unknown]: [&'s str; 6],
-) -> &'s str {
+fn direction(kind: u16, [broadcast, multicast, other, out, to_us, unknown]: [&str; 6]) -> &str {
     match kind {
         0 => to_us,
         1 => broadcast,

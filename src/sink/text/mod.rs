@@ -1,6 +1,6 @@
 //! A line an event, as `tcpdump` 4.99 writes it: byte for byte for whole packets.
 //!
-//! Where tcpdump itself is wrong the right thing is written ([`pflog`]), where it gives up on a
+//! Where tcpdump itself is wrong the right thing is written (`pflog.rs`), where it gives up on a
 //! cut header all that is there, and where it goes on into an application's protocol (DNS, NTP,
 //! HTTP) the line ends as it does for a port that it does not know.
 //!
@@ -21,6 +21,7 @@ mod icmp6;
 mod igmp;
 mod ip;
 mod ip6;
+mod ipopt;
 mod ipsec;
 mod link;
 mod mptcp;

@@ -20,8 +20,7 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     ip::push_ends(&mut page.text, packet, tcp.ports, proto::TCP, options);
     let len = packet.payload_len;
     let whole = packet.payload.len() >= HEADER_LEN;
-    let (Some((header_len, flags)), true) = (tcp.offset_flags, whole || packet.is_truncated())
-    else {
+    let (Some((header_len, flags)), true) = (tcp.offset_flags, whole || ip::is_cut(packet)) else {
         push_start(page, packet, tcp);
         return;
     };
@@ -71,16 +70,14 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     push_rest(page, packet, tcp, (header_len, flags), relative, options);
 }
 
-/// A header of which not even the flags are there.
+/// A header of which not even the flags are there, so that the acknowledgment number, if it is
+/// there, may mean nothing.
 fn push_start(page: &mut Page, packet: &Packet<'_>, tcp: &Tcp<'_>) {
     let out = &mut page.text;
-    if packet.is_truncated() {
-        if let Some(seq) = tcp.seq {
-            put!(out, "seq ", seq);
-        }
-        if let Some(ack) = tcp.ack {
-            put!(out, ", ack ", ack);
-        }
+    if ip::is_cut(packet)
+        && let Some(seq) = tcp.seq
+    {
+        put!(out, "seq ", seq);
     }
     put!(out, " [|tcp]");
 }
@@ -164,7 +161,7 @@ fn push_rest(
             relative,
             data_cut,
             last: packet.payload.len() <= header_len,
-            captured: !packet.is_truncated(),
+            captured: !ip::is_cut(packet),
         };
         if !options.push(page) {
             return;

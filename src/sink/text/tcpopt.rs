@@ -192,7 +192,7 @@ impl Options<'_> {
     }
 
     fn push_sack(&self, page: &mut Page, data: &[u8], len: usize) -> Result<(), Stop> {
-        if len % 8 != 0 {
+        if !len.is_multiple_of(8) {
             put!(&mut page.text, " invalid sack");
             return Ok(());
         }

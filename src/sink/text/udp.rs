@@ -11,15 +11,11 @@ const HEADER_LEN: usize = 8;
 /// Appends the datagram with the flow's ends in front.
 pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     let out = &mut page.text;
+    ip::push_ends_of(out, packet, packet.ports(), proto::UDP, options);
     let Transport::Udp(udp) = &packet.transport else {
-        if ip::follows_ip(packet, proto::UDP) {
-            ip::push_addresses(out, packet, options);
-            put!(out, ": ");
-        }
         put!(out, " [|udp]");
         return;
     };
-    ip::push_ends(out, packet, udp.ports, proto::UDP, options);
     let len = packet.payload_len;
     if len < HEADER_LEN {
         put!(out, "truncated-udp ", len);
@@ -38,7 +34,7 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
         put!(out, "truncated-udplength ", claimed);
         return;
     };
-    if packet.payload.len() < HEADER_LEN && !packet.is_truncated() {
+    if packet.payload.len() < HEADER_LEN && !ip::is_cut(packet) {
         put!(out, " [|udp]");
         return;
     }
