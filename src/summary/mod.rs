@@ -171,7 +171,8 @@ impl Summary {
         self.link.1 += 1;
         let bytes = event.packet.as_ref().map_or(0, |packet| self.packet(packet));
         let mut verdict = Verdict::Other;
-        if let Some(pflog) = &event.pflog {
+        // What is there of a header that is cut may be garbage: it counts as not decoded only.
+        if let (Kind::Pflog, Some(pflog)) = (event.kind, &event.pflog) {
             verdict = Verdict::of(pflog.action.0);
             if let Some((cell, tally)) = self.cells.add(Cell::of(pflog), bytes) {
                 self.spread(&cell, tally);

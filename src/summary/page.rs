@@ -56,11 +56,9 @@ impl Report {
         page.codes("Directions", &self.directions, |_| None);
         let rows = self.interfaces.top.iter();
         let rows = rows.map(|row| Row {
-            label: escaped(&row.ifname.0),
-            count: row.packets,
             blocked: row.blocked.unwrap_or_default(),
             passed: row.passed.unwrap_or_default(),
-            color: None,
+            ..Row::new(escaped(&row.ifname.0), row.packets)
         });
         page.top("Interfaces", &self.interfaces, rows.collect(), self.logged());
         let systems = self.systems.len() > 1;
@@ -71,7 +69,7 @@ impl Report {
                 label.push_str(row.os);
             }
             let (blocked, passed) = (row.blocked.unwrap_or(0), row.passed.unwrap_or(0));
-            Row { label, count: row.packets, blocked, passed, color: None }
+            Row { blocked, passed, ..Row::new(label, row.packets) }
         });
         page.top("Rules", &self.rules, rows.collect(), self.logged());
         let rows =
@@ -109,11 +107,13 @@ struct Row {
     blocked: u64,
     passed: u64,
     color: Option<&'static str>,
+    /// Stands for lines that are not there.
+    gap: bool,
 }
 
 impl Row {
     const fn new(label: String, count: u64) -> Self {
-        Self { label, count, blocked: 0, passed: 0, color: None }
+        Self { label, count, blocked: 0, passed: 0, color: None, gap: false }
     }
 }
 
@@ -234,8 +234,10 @@ impl Page<'_> {
         let n = grouped(table.distinct.or(table.distinct_at_least).unwrap_or_default());
         let shown = u64::try_from(rows.len()).unwrap_or(u64::MAX);
         let note = match table.max_error {
-            Some(error) => format!("of {n} or more; counts up to {} too low", grouped(error)),
-            None if table.distinct > Some(shown) => format!("of {n}"),
+            Some(error) => {
+                format!("top {shown} of {n} or more; counts up to {} too low", grouped(error))
+            }
+            None if table.distinct > Some(shown) => format!("top {shown} of {n}"),
             None => String::new(),
         };
         self.section(title, &note, &rows, total);
@@ -258,7 +260,8 @@ impl Page<'_> {
     }
 
     fn rows(&mut self, rows: &[Row], total: Option<u64>) {
-        let counts: Vec<String> = rows.iter().map(|row| grouped(row.count)).collect();
+        let count = |row: &Row| if row.gap { String::new() } else { grouped(row.count) };
+        let counts: Vec<String> = rows.iter().map(count).collect();
         let digits = counts.iter().map(String::len).max().unwrap_or(0);
         let max = rows.iter().map(|row| row.count).max().unwrap_or(0).max(1);
         // Two blanks in front of each column; a share has 6 characters.
@@ -352,7 +355,7 @@ impl Page<'_> {
             _ => (if one_day { 11 } else { 0 }, 19),
         };
         let row = |line: &Line| match line {
-            Line::Gap => Row::new("...".to_owned(), 0),
+            Line::Gap => Row { gap: true, ..Row::new("...".to_owned(), 0) },
             Line::Bucket(at, sums) => {
                 let text = moment(&mut clock, seconds(*at), to);
                 let [count, blocked, passed] = *sums;
