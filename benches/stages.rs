@@ -1,6 +1,5 @@
 //! Time per stage: read, decode, filter, render, the whole pipeline. A group's elements are
 //! packets, so that a figure is "per packet".
-#![expect(missing_docs, reason = "criterion's macros make functions without them")]
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a benchmark is no parser")]
 
 use std::hint::black_box;

@@ -1,6 +1,12 @@
 //! What must hold for any bytes. The fuzz targets call these functions, and so does
 //! `tests/replay.rs` with the captures of testdata and with random bytes, without a fuzzer.
-#![allow(dead_code, reason = "each fuzz target calls one of the functions")]
+#![allow(dead_code, unreachable_pub, reason = "each fuzz target calls one of the functions")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a check fails by panicking"
+)]
 
 use std::io::Cursor;
 

@@ -1,6 +1,5 @@
 //! Fills fuzz/corpus with what testdata holds, so that the fuzzer starts from real records:
 //! `cargo run --example seeds`.
-#![expect(missing_docs, reason = "a program")]
 #![expect(clippy::print_stdout, reason = "it says what it did")]
 
 use std::path::Path;

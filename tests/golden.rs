@@ -1,5 +1,11 @@
 //! Every capture of testdata, printed as text and as JSON, is what testdata/golden says.
 //! After a change that is meant: `UPDATE_GOLDEN=1 cargo test --test golden`, and read the diff.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -46,7 +52,8 @@ fn hold(path: &Path, output: &[u8], differing: &mut Vec<String>) {
     }
     let (expected, output) = (String::from_utf8_lossy(&expected), String::from_utf8_lossy(output));
     let line = expected.lines().zip(output.lines()).position(|(a, b)| a != b);
-    let line = line.unwrap_or(expected.lines().count().min(output.lines().count()));
+    let shorter = || expected.lines().count().min(output.lines().count());
+    let line = line.unwrap_or_else(shorter);
     differing.push(format!(
         "{} line {}:\n  expected {}\n  printed  {}",
         path.display(),

@@ -1,5 +1,6 @@
 //! The fuzz targets' checks, without a fuzzer: on every record and file of testdata, on their
 //! cut and changed copies, and on random bytes.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "../fuzz/checks.rs"]
 mod checks;

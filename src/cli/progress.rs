@@ -35,7 +35,7 @@ impl Bar {
                 "{bar:40} {bytes}/{total_bytes} {bytes_per_sec}, {eta} to go",
             );
             let bar = ProgressBar::new(self.size);
-            self.bar = Some(bar.with_style(style.unwrap_or(ProgressStyle::default_bar())));
+            self.bar = Some(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())));
         }
         if let Some(bar) = &self.bar {
             bar.set_position(self.progress.bytes());

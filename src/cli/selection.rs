@@ -47,7 +47,7 @@ impl Selection {
         let mut undecoded = Undecoded::default();
         let mut taken = 0;
         for ((at, interface, frame), record) in batch.frames().zip(&batch.records) {
-            let writer = writers.get(at).copied().unwrap_or(Writer::new(interface.order));
+            let writer = writers.get(at).copied().unwrap_or_else(|| Writer::new(interface.order));
             let event = decode(frame, interface.order, writer);
             if let (Kind::Undecoded, Some(error)) = (event.kind, event.error) {
                 let (record, offset) = (frame.number, record.offset);
