@@ -73,3 +73,82 @@ fn decode_packet(frame: Frame<'_>, at: usize) -> (Option<Packet<'_>>, Option<Dec
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Fault, Layer};
+    use crate::time::{Precision, Timestamp};
+
+    /// UDP, port 1 to 2, one byte of data.
+    const IP: [u8; 29] = [
+        0x45, 0, 0, 29, 0, 0, 0, 0, 64, 17, 0, 0, 198, 51, 100, 20, 192, 0, 2, 10, // IP
+        0, 1, 0, 2, 0, 9, 0, 0, b'x', // UDP
+    ];
+
+    fn event(link: LinkType, data: &[u8], len: usize) -> Event<'_> {
+        let (ts, precision) = (Timestamp(0), Precision::Micros);
+        let frame = Frame { number: 1, ts, precision, link, data, len };
+        decode(frame, ByteOrder::Little, Writer::new(ByteOrder::Little))
+    }
+
+    #[test]
+    fn a_logged_packet() {
+        let mut frame = vec![0; 64];
+        (frame[0], frame[1]) = (61, 2);
+        frame.extend(IP);
+        let event = event(LinkType::PFLOG, &frame, frame.len());
+        assert_eq!((event.kind, event.error), (Kind::Pflog, None));
+        assert_eq!((event.link, event.network), (LinkHeader::None, Network::Ip));
+        assert_eq!(event.packet.unwrap().bytes, IP);
+    }
+
+    /// The header is whole, what follows it is no packet: pf's verdict still counts.
+    #[test]
+    fn a_logged_riddle() {
+        let mut frame = vec![0; 68];
+        (frame[0], frame[1]) = (61, 2);
+        let found = event(LinkType::PFLOG, &frame, frame.len());
+        assert_eq!(found.kind, Kind::Pflog);
+        assert!(found.pflog.is_some() && found.packet.is_none());
+        let error = found.error.unwrap();
+        let expected = DecodeError { layer: Layer::Ip, offset: 64, fault: Fault::BadVersion(0) };
+        assert_eq!(error, expected);
+        assert_eq!(error.to_string(), "ip version 0 is not known (offset 64 of the frame)");
+        let found = event(LinkType::PFLOG, &frame[..64], 68);
+        assert_eq!(found.error.unwrap().fault, Fault::Truncated { needed: 20 });
+    }
+
+    #[test]
+    fn a_packet_on_a_wire() {
+        let frame = [&[2, 0, 0, 0], &IP[..]].concat();
+        for n in 0..=frame.len() {
+            let event = event(LinkType::NULL, &frame[..n], frame.len());
+            let kind = if n <= 4 { Kind::Undecoded } else { Kind::Packet };
+            assert_eq!(event.kind, kind, "{n}");
+            let offset = event.error.map(|error| (error.layer, error.offset));
+            let expected = match n {
+                0..4 => Some((Layer::Link, 0)),
+                4 => Some((Layer::Ip, 4)),
+                _ => None,
+            };
+            assert_eq!(offset, expected);
+            assert_eq!(event.packet.map_or(0, |packet| packet.bytes.len()), n.saturating_sub(4));
+        }
+    }
+
+    #[test]
+    fn what_is_not_ip_is_a_packet_all_the_same() {
+        // AF_APPLETALK
+        let event = event(LinkType::LOOP, &[0, 0, 0, 16, 1, 2, 3], 7);
+        assert_eq!((event.kind, event.network), (Kind::Packet, Network::Other(16)));
+        assert_eq!((event.packet, event.error), (None, None));
+    }
+
+    #[test]
+    fn a_link_type_that_is_not_read() {
+        let event = event(LinkType(147), &IP, IP.len());
+        assert_eq!((event.kind, event.packet, event.pflog), (Kind::Undecoded, None, None));
+        assert_eq!(event.error.unwrap().fault, Fault::UnknownLinkType(147));
+    }
+}

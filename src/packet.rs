@@ -354,3 +354,6 @@ fn extensions(bytes: &[u8], first: u8) -> Extensions {
     }
     walk
 }
+
+#[cfg(test)]
+mod tests;

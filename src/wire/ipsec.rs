@@ -98,3 +98,73 @@ fn ike(i: &[u8]) -> IResult<&[u8], Ike> {
     };
     Ok((i, ike))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// IKE_SA_INIT of IKEv2.
+    const IKE: [u8; 28] = [
+        0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, // initiator's SPI
+        0, 0, 0, 0, 0, 0, 0, 0, // responder's: not chosen yet
+        33, 0x20, 34, 8, // next payload SA, version 2.0, exchange, flags: initiator
+        0, 0, 0, 0, // message id
+        0, 0, 1, 0x40, // length
+    ];
+
+    #[test]
+    fn esp() {
+        let bytes = [0xc0, 0xff, 0xee, 1, 0, 0, 0, 7, 0xaa];
+        for n in 0..=bytes.len() {
+            let expected = match n {
+                0..4 => None,
+                4..8 => Some(Sa { spi: 0xc0ff_ee01, seq: None }),
+                _ => Some(Sa { spi: 0xc0ff_ee01, seq: Some(7) }),
+            };
+            assert_eq!(parse_esp(&bytes[..n]), expected, "{n}");
+        }
+    }
+
+    #[test]
+    fn ah() {
+        // UDP, 6 words of 4 bytes (less 2), reserved, SPI, sequence number, check value.
+        let bytes = [17, 4, 0, 0, 0, 0, 0x0a, 0x11, 0, 0, 0, 9, 1, 2, 3, 4];
+        for n in 0..=bytes.len() {
+            let seq = (n >= 12).then_some(9);
+            let expected = (n >= 8).then_some((17, 24, Sa { spi: 0xa11, seq }));
+            assert_eq!(parse_ah(&bytes[..n]), expected, "{n}");
+        }
+        assert_eq!(parse_ah(&[17, 255, 0, 0, 0, 0, 0, 1]).map(|(_, len, _)| len), Some(1028));
+    }
+
+    #[test]
+    fn ike() {
+        for n in 0..IKE.len() {
+            assert_eq!(parse_ike(&IKE[..n]), None);
+        }
+        let expected = Ike {
+            initiator_spi: 0x1122_3344_5566_7788,
+            responder_spi: 0,
+            next_payload: 33,
+            version: 0x20,
+            exchange: 34,
+            flags: 8,
+            message_id: 0,
+            length: 0x140,
+        };
+        assert_eq!(parse_ike(&IKE), Some(expected));
+        let marked = [&[0; 4], &IKE[..]].concat();
+        assert_eq!(parse_encapsulated(&marked), Some(Encapsulated::Ike(Some(expected))));
+        assert_eq!(parse_encapsulated(&marked[..31]), Some(Encapsulated::Ike(None)));
+    }
+
+    #[test]
+    fn port_4500() {
+        let esp = |n: u8| Some(Encapsulated::Esp(Sa { spi: u32::from(n), seq: None }));
+        assert_eq!(parse_encapsulated(&[]), None);
+        assert_eq!(parse_encapsulated(&[0xff]), Some(Encapsulated::Keepalive));
+        assert_eq!(parse_encapsulated(&[0xfe]), None);
+        assert_eq!(parse_encapsulated(&[0, 0, 0, 1]), esp(1));
+        assert_eq!(parse_encapsulated(&[0; 4]), Some(Encapsulated::Ike(None)));
+    }
+}

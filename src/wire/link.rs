@@ -265,3 +265,140 @@ fn sll2(i: &[u8]) -> Parsed<'_> {
     let header = LinkHeader::Sll2 { kind, ifindex, hardware, addr, ethertype };
     Ok((i, (header, network_of_ethertype(ethertype))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IP: &[u8] = &[0x45, 0, 0, 20];
+
+    fn read<'a>(link: LinkType, frame: &'a [u8], order: ByteOrder) -> Link<'a> {
+        parse(link, frame, order).unwrap()
+    }
+
+    #[test]
+    fn loopback() {
+        let in_order = [
+            (LinkType::NULL, ByteOrder::Little, [2, 0, 0, 0]),
+            (LinkType::NULL, ByteOrder::Big, [0, 0, 0, 2]),
+            // A file's header turned around by a converter.
+            (LinkType::NULL, ByteOrder::Big, [2, 0, 0, 0]),
+            (LinkType::LOOP, ByteOrder::Little, [0, 0, 0, 2]),
+        ];
+        for (link, order, af) in in_order {
+            let frame = [&af, IP].concat();
+            let found = read(link, &frame, order);
+            assert_eq!(found.header, LinkHeader::Null { af: 2 });
+            assert_eq!((found.network, found.payload), (Network::Ip, IP));
+        }
+        // AppleTalk.
+        let found = read(LinkType::LOOP, &[0, 0, 0, 16], ByteOrder::Big);
+        assert_eq!((found.network, found.payload), (Network::Other(16), &b""[..]));
+    }
+
+    #[test]
+    fn ethernet_with_and_without_tags() {
+        let stations: Vec<u8> = (1..=12).collect();
+        let of = |tail: &[u8]| [&stations[..], tail, IP].concat();
+        for (tail, ethertype, tags, network) in [
+            (&[0x08, 0x00][..], 0x0800, 0, Network::Ip),
+            (&[0x86, 0xdd], 0x86dd, 0, Network::Ip),
+            (&[0x08, 0x06], 0x0806, 0, Network::Other(0x0806)),
+            (&[0x05, 0xdc], 1500, 0, Network::Llc),
+            (&[0x81, 0, 0, 7, 0x08, 0x00], 0x8100, 4, Network::Ip),
+            (&[0x88, 0xa8, 0, 7, 0x81, 0, 0, 8, 0x08, 0], 0x88a8, 8, Network::Ip),
+        ] {
+            let frame = of(tail);
+            let found = read(LinkType::ETHERNET, &frame, ByteOrder::Little);
+            let LinkHeader::Ethernet { dst, src, ethertype: first, tags: between } = found.header
+            else {
+                panic!("{found:?}")
+            };
+            assert_eq!((dst, src), ([1, 2, 3, 4, 5, 6], [7, 8, 9, 10, 11, 12]));
+            assert_eq!((first, between.len(), found.network), (ethertype, tags, network));
+            assert_eq!(found.payload, IP);
+        }
+        // Tags without end are not followed for ever.
+        let frame = of(&[0x81, 0, 0, 1].repeat(9));
+        let found = read(LinkType::ETHERNET, &frame, ByteOrder::Little);
+        assert_eq!(found.network, Network::Other(0x8100));
+    }
+
+    #[test]
+    fn cooked() {
+        let frame = [
+            &[0, 4][..],                     // packet type: from us
+            &[0, 1],                         // ARPHRD_ETHER
+            &[0, 6],                         // length of the address
+            &[1, 2, 3, 4, 5, 6, 0xff, 0xff], // address, and what is not of it
+            &[0x86, 0xdd],                   // protocol
+            IP,
+        ]
+        .concat();
+        let found = read(LinkType::LINUX_SLL, &frame, ByteOrder::Little);
+        let addr = &[1, 2, 3, 4, 5, 6][..];
+        let header = LinkHeader::Sll { kind: 4, hardware: 1, addr, ethertype: 0x86dd };
+        assert_eq!((found.header, found.network, found.payload), (header, Network::Ip, IP));
+
+        let frame = [
+            &[0x08, 0x00][..], // protocol
+            &[0, 0],           // reserved
+            &[0, 0, 0, 3],     // interface index
+            &[0, 1],           // ARPHRD_ETHER
+            &[4],              // packet type
+            &[99],             // length of the address, more than there can be
+            &[1, 2, 3, 4, 5, 6, 7, 8],
+            IP,
+        ]
+        .concat();
+        let found = read(LinkType::LINUX_SLL2, &frame, ByteOrder::Little);
+        let addr = &[1, 2, 3, 4, 5, 6, 7, 8][..];
+        let header = LinkHeader::Sll2 { kind: 4, ifindex: 3, hardware: 1, addr, ethertype: 0x0800 };
+        assert_eq!((found.header, found.network, found.payload), (header, Network::Ip, IP));
+    }
+
+    #[test]
+    fn enc() {
+        let spi = [0xc0, 0xff, 0xee, 1];
+        for (order, words) in [
+            (ByteOrder::Little, [[24, 0, 0, 0], spi, [0, 0x0c, 0, 0]]),
+            (ByteOrder::Big, [[0, 0, 0, 24], spi, [0, 0, 0x0c, 0]]),
+            (ByteOrder::Big, [[24, 0, 0, 0], spi, [0, 0x0c, 0, 0]]),
+        ] {
+            let frame = [&words.concat(), IP].concat();
+            let found = read(LinkType::ENC, &frame, order);
+            let header = LinkHeader::Enc { af: 24, spi: 0xc0ff_ee01, flags: 0x0c00 };
+            assert_eq!((found.header, found.network, found.payload), (header, Network::Ip, IP));
+        }
+    }
+
+    /// A frame cut in its header says what it needs: more than is there.
+    #[test]
+    fn every_prefix() {
+        let tagged = [&[0; 12][..], &[0x81, 0, 0, 1, 0x88, 0xa8, 0, 2, 0x08, 0]].concat();
+        for (link, frame) in [
+            (LinkType::NULL, vec![0; 4]),
+            (LinkType::LOOP, vec![0; 4]),
+            (LinkType::ENC, vec![0; 12]),
+            (LinkType::ETHERNET, vec![0; 14]),
+            (LinkType::ETHERNET, tagged),
+            (LinkType::LINUX_SLL, vec![0; 16]),
+            (LinkType::LINUX_SLL2, vec![0; 20]),
+        ] {
+            for n in 0..frame.len() {
+                let error = parse(link, &frame[..n], ByteOrder::Big).unwrap_err();
+                let Fault::Truncated { needed } = error.fault else { panic!("{error}") };
+                assert!(n < needed && needed <= frame.len(), "{link:?}: {n} of {needed}");
+            }
+            assert!(read(link, &frame, ByteOrder::Big).payload.is_empty());
+        }
+        for link in [12, 14, 101, 228, 229].map(LinkType) {
+            assert_eq!(read(link, &[], ByteOrder::Big).header, LinkHeader::None);
+        }
+        for link in [2, 17, 117, 118, 147, u32::MAX] {
+            let error = parse(LinkType(link), IP, ByteOrder::Big).unwrap_err();
+            assert_eq!(error.fault, Fault::UnknownLinkType(link));
+            assert_eq!(LinkType(link).name().is_some(), [17, 117].contains(&link));
+        }
+    }
+}

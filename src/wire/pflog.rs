@@ -359,3 +359,6 @@ fn old(i: &[u8], writer: Writer) -> Parsed<'_, Pflog<'_>> {
     };
     Ok((i, header))
 }
+
+#[cfg(test)]
+mod tests;

@@ -187,3 +187,102 @@ fn shown_order(owner: &[u8]) -> Option<ByteOrder> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A header of this length: family, then uid, pid, rule_uid and rule_pid as they stand there.
+    fn header(length: u8, af: u8, words: [u32; 4], order: ByteOrder) -> [u8; 100] {
+        let mut frame = [0; 100];
+        (frame[0], frame[1]) = (length, af);
+        for (field, word) in frame[44..60].chunks_exact_mut(4).zip(words) {
+            field.copy_from_slice(&match order {
+                ByteOrder::Little => word.to_le_bytes(),
+                ByteOrder::Big => word.to_be_bytes(),
+            });
+        }
+        frame
+    }
+
+    fn after(file: ByteOrder, frames: &[[u8; 100]]) -> Writer {
+        let mut writer = Writer::new(file);
+        frames.iter().for_each(|frame| writer.observe(frame));
+        writer
+    }
+
+    const NONE: u32 = u32::MAX;
+    const LITTLE: ByteOrder = ByteOrder::Little;
+    const BIG: ByteOrder = ByteOrder::Big;
+
+    #[test]
+    fn the_order_is_shown_by_what_can_be_in_one_only() {
+        for (order, other) in [(LITTLE, BIG), (BIG, LITTLE)] {
+            let shown = |words| {
+                let frame = header(100, 2, words, order);
+                Writer::new(other).host_order(&frame[44..60]) == order
+            };
+            // NO_PID of today and of old, UID_MAX of NetBSD and Darwin, a pfctl's process id.
+            assert!(shown([NONE, 100_000, 0, 0]));
+            assert!(shown([NONE, 32_767, 0, 0]));
+            assert!(shown([0x7fff_ffff, 1, 0, 0]));
+            assert!(shown([NONE, 1, 0, 4242]));
+            // Nothing here tells: 65536 turned around is 256, and zero is zero.
+            assert!(!shown([NONE, 1, 501, 0]));
+            assert!(!shown([1000, 4321, 501, 65_536]));
+        }
+    }
+
+    #[test]
+    fn a_record_that_tells_speaks_for_those_that_do_not() {
+        let tells = header(69, 2, [NONE, 100_000, 0, 0], BIG);
+        let silent = header(69, 2, [1000, 77, 0, 0], BIG);
+        let writer = after(LITTLE, &[silent, tells]);
+        assert_eq!(writer.host_order(&silent[44..60]), BIG);
+        assert!(writer.is_settled(&silent));
+        assert!(!after(LITTLE, &[silent]).is_settled(&silent));
+        // A file merged of two: each record that tells is read by what it says itself.
+        let other = header(69, 2, [NONE, 100_000, 0, 0], LITTLE);
+        assert_eq!(writer.host_order(&other[44..60]), LITTLE);
+    }
+
+    #[test]
+    fn a_system_is_found_by_and_by() {
+        let systems = |frames: &[[u8; 100]]| after(LITTLE, frames).systems.name();
+        let inet = header(61, 2, [0, 0, 0, 4242], LITTLE);
+        let none = header(61, 2, [NONE, 0, 0, 4242], LITTLE);
+        let af = |af| header(61, af, [0, 0, 0, 4242], LITTLE);
+        assert_eq!(systems(&[inet]), "bsd");
+        assert_eq!(systems(&[inet, af(24)]), "netbsd|openbsd");
+        assert_eq!(systems(&[inet, af(24), none]), "openbsd");
+        assert_eq!(systems(&[inet, af(28)]), "freebsd|dragonfly");
+        assert_eq!(systems(&[af(30)]), "darwin");
+        let no_pid = |uid, pid| header(61, 2, [uid, pid, 0, 4242], LITTLE);
+        assert_eq!(systems(&[no_pid(0x7fff_ffff, 7)]), "netbsd|darwin");
+        assert_eq!(systems(&[no_pid(0x7fff_ffff, 100_000)]), "darwin");
+        assert_eq!(systems(&[no_pid(0x7fff_ffff, 30_001)]), "netbsd");
+        assert_eq!(systems(&[no_pid(NONE, 100_000)]), "freebsd|dragonfly");
+        assert_eq!(systems(&[no_pid(NONE, 32_767)]), "openbsd");
+        // Two machines in a file: the later one is believed.
+        assert_eq!(systems(&[af(30), af(28)]), "freebsd|dragonfly");
+    }
+
+    #[test]
+    fn what_is_no_header_teaches_nothing() {
+        let new = Writer::new(LITTLE);
+        for length in 0..45 {
+            assert_eq!(after(LITTLE, &[header(length, 30, [NONE, 100_000, 0, 1], BIG)]), new);
+        }
+        let whole = header(61, 30, [NONE, 100_000, 0, 1], BIG);
+        for n in 0..60 {
+            let mut writer = new;
+            writer.observe(&whole[..n]);
+            assert_eq!(writer, new, "{n} bytes");
+        }
+        for n in 0..28 {
+            let mut writer = new;
+            writer.observe_old(&[0; 28][..n]);
+            assert_eq!(writer, new, "{n} bytes");
+        }
+    }
+}

@@ -270,11 +270,14 @@ fn push_fragment(out: &mut Vec<u8>, header: &[u8], len: usize, options: &Options
 
 fn push_routing(out: &mut Vec<u8>, header: &[u8], options: &Options) -> Next {
     put!(out, "RT6");
+    if let Some(words) = byte(header, 1) {
+        put!(out, " (len=", words);
+    }
     let &[_, words, kind, ref rest @ ..] = header else {
         put!(out, " [|rt6]");
         return Next::Nothing;
     };
-    put!(out, " (len=", words, ", type=", kind, if kind == 0 { " [Deprecated]" } else { "" });
+    put!(out, ", type=", kind, if kind == 0 { " [Deprecated]" } else { "" });
     let Some((left, rest)) = rest.split_first() else {
         put!(out, " [|rt6]");
         return Next::Nothing;
