@@ -41,7 +41,8 @@ fn push_esp(out: &mut Vec<u8>, sa: Sa, len: usize) {
 /// Appends the packet's authentication headers, each `AH(…): `, if it has one; the protocol
 /// behind them follows. What stands behind a second one is not shown.
 pub(super) fn push_ah(page: &mut Page, packet: &Packet<'_>, options: &Options) {
-    if packet.ah.is_none() && packet.ip.proto != Some(proto::AH) {
+    // Here the extension headers are whole, so that only a cut AH leaves the protocol open.
+    if packet.ah.is_none() && packet.ip.proto.is_some_and(|number| number != proto::AH) {
         return;
     }
     let out = &mut page.text;

@@ -205,7 +205,7 @@ fn what_cannot_be_read_is_one_line_with_its_reason() {
     let cut = header(100)[..70].to_vec();
     assert_eq!(
         render(LinkType::PFLOG, &cut, 200, &PLAIN),
-        "rule 5/0(match): block ? on em0: \
+        "rule 5/0(match): block in on em0: \
          [|pflog] pflog header cut: needs 100 bytes (offset 0 of the frame)\n"
     );
     let short = Options { link: false, ..PLAIN };
