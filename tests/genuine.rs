@@ -278,7 +278,7 @@ fn openbsd_2020() {
         (
             "tcp_ipv6_pass",
             184,
-            "inet6 pass match vlan3 - 4",
+            "inet6 pass match vlan3 - 5",
             34212,
             "1111:1111:1111::fc 31351 22 -",
         ),

@@ -12,8 +12,8 @@ use crate::wire::writer::OLD_UNKNOWN;
 /// Two places for each of 512 hashes.
 const SETS: usize = 512;
 
-/// The size of a name in pf's header.
-pub(super) type Name = [u8; 16];
+/// A name of pf's header, 16 bytes with NULs behind, as a number: the first byte is the highest.
+pub(super) type Name = u128;
 
 /// A combination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,14 +43,13 @@ impl Tally {
     }
 }
 
-/// A name with NULs behind it; what exceeds pf's 16 bytes is cut.
+/// A name's number; what exceeds pf's 16 bytes is cut.
 #[inline]
 fn name(bytes: &[u8]) -> Name {
-    let mut name = [0; 16];
-    for (to, &from) in name.iter_mut().zip(bytes) {
-        *to = from;
-    }
-    name
+    // By shifts, not by copying: names are short, and bytes just stored are slow to load as one.
+    let empty = 16_usize.saturating_sub(bytes.len());
+    let all = bytes.iter().take(16).fold(0, |all, &byte| (all << 8) | u128::from(byte));
+    if empty == 16 { 0 } else { all << (8 * empty) }
 }
 
 impl Cell {
@@ -73,13 +72,10 @@ impl Cell {
 
     #[inline]
     fn hash(&self) -> u64 {
-        let two = |name: &Name| {
-            let both = u128::from_le_bytes(*name);
-            #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
-            (both as u64, (both >> 64) as u64)
-        };
-        let (i, j) = two(&self.ifname);
-        let (r, s) = two(&self.ruleset);
+        #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+        let two = |name: Name| (name as u64, (name >> 64) as u64);
+        let (i, j) = two(self.ifname);
+        let (r, s) = two(self.ruleset);
         let rules = (u64::from(self.rulenr) << 32) | u64::from(self.subrulenr);
         let codes = u32::from_le_bytes([self.action, self.reason, self.dir.unwrap_or(u8::MAX), 0]);
         let a = fold(i ^ 0x2d35_8dcc_aa6c_78a5, j ^ 0x8bb8_4b93_962e_acc9);
@@ -102,8 +98,8 @@ pub(super) struct Cells {
 impl Cells {
     pub(super) fn new() -> Self {
         let none = Cell {
-            ifname: [0; 16],
-            ruleset: [0; 16],
+            ifname: 0,
+            ruleset: 0,
             rulenr: 0,
             subrulenr: 0,
             systems: Systems::ANY,

@@ -34,7 +34,7 @@ mod table;
 mod tests;
 mod timeline;
 
-use cells::{Cell, Cells, Name, Tally};
+use cells::{Cell, Cells, Tally};
 use table::{Pool, Table};
 use timeline::Timeline;
 
@@ -208,14 +208,14 @@ impl Summary {
         match ip.src {
             Some(IpAddr::V4(addr)) => self.sources.add(addr.to_bits(), [1], &mut self.pool),
             Some(IpAddr::V6(addr)) => {
-                self.sources6.add(words(addr.octets()), [1], &mut self.pool);
+                self.sources6.add(words(addr.to_bits()), [1], &mut self.pool);
             }
             None => {}
         }
         match ip.dst {
             Some(IpAddr::V4(addr)) => self.destinations.add(addr.to_bits(), [1], &mut self.pool),
             Some(IpAddr::V6(addr)) => {
-                self.destinations6.add(words(addr.octets()), [1], &mut self.pool);
+                self.destinations6.add(words(addr.to_bits()), [1], &mut self.pool);
             }
             None => {}
         }
@@ -250,7 +250,7 @@ impl Summary {
         let [a, b, c, d] = words(cell.ruleset);
         let rule = [u32::from(system), cell.rulenr, cell.subrulenr, a, b, c, d];
         self.rules.add_wide(rule, counts, &mut self.pool);
-        if cell.ifname != [0; 16] {
+        if cell.ifname != 0 {
             self.interfaces.add_wide(words(cell.ifname), counts, &mut self.pool);
         }
     }
@@ -320,15 +320,14 @@ impl Summary {
 
 /// A key of 16 bytes in words, in the order of the bytes.
 #[inline]
-fn words(bytes: Name) -> [u32; 4] {
-    let all = u128::from_be_bytes(bytes);
+fn words(all: u128) -> [u32; 4] {
     #[expect(clippy::cast_possible_truncation, reason = "the four quarters")]
     [(all >> 96) as u32, (all >> 64) as u32, (all >> 32) as u32, all as u32]
 }
 
 /// The bytes of such a key.
-fn bytes_of(words: [u32; 4]) -> Name {
-    let all = words.into_iter().fold(0, |all, word| (all << 32) | u128::from(word));
+fn bytes_of(words: [u32; 4]) -> [u8; 16] {
+    let all: u128 = words.into_iter().fold(0, |all, word| (all << 32) | u128::from(word));
     all.to_be_bytes()
 }
 

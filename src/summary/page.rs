@@ -274,6 +274,10 @@ impl Page<'_> {
             let text = cut(&row.label, label);
             self.pad(2);
             self.colored(row.color, &text);
+            if row.gap {
+                self.put("\n");
+                continue;
+            }
             self.pad(label - text.len() + 2 + digits - count.len());
             self.put(count);
             if let Some(total) = total {

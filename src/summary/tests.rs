@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use jiff::tz::TimeZone;
@@ -170,7 +170,13 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 60, ..Default::default() })]
 
     #[test]
-    fn a_report_is_what_a_plain_count_gives(all in prop::collection::vec(logged(), 0..300)) {
+    fn a_report_is_what_a_plain_count_gives(
+        mut all in prop::collection::vec(logged(), 0..300),
+        clear: bool,
+    ) {
+        if clear {
+            all.retain(|l| l.hdrlen != 61);
+        }
         let report = summary_of(&all).report(100_000);
         prop_assert_eq!(report.records, all.len() as u64);
         prop_assert_eq!(report.packets, report.records);
@@ -204,22 +210,14 @@ proptest! {
             let number = |n: Option<u32>| n.unwrap_or(u32::MAX);
             ((row.os, number(row.rulenr), ruleset, number(row.subrulenr)), row.packets)
         });
-        let seen: BTreeSet<u8> = all.iter().map(|l| l.hdrlen).collect();
-        let os = |l: &Logged| match l.hdrlen {
-            100 => "openbsd",
-            69 => "freebsd",
-            // Which of the systems with 61 bytes shows in the file's other records.
-            _ if seen.contains(&69) && !seen.contains(&100) => "freebsd",
-            _ if seen.contains(&100) && !seen.contains(&69) => "openbsd",
-            _ => "freebsd|dragonfly",
-        };
-        let model = count(all.iter().map(|l| (os(l), l.rulenr, l.ruleset.clone(), l.subrulenr)));
-        let model: BTreeMap<_, _> = model.into_iter().collect();
         let rules: BTreeMap<_, _> = rules.collect();
         prop_assert_eq!(rules.values().sum::<u64>(), report.records);
         prop_assert_eq!(report.rules.distinct, Some(rules.len() as u64));
-        if seen.len() == 1 && !seen.contains(&61) {
-            prop_assert_eq!(rules, model);
+        // Which system a header of 61 bytes is put down to depends on the other records.
+        if all.iter().all(|l| l.hdrlen != 61) {
+            let os = |l: &Logged| if l.hdrlen == 100 { "openbsd" } else { "freebsd" };
+            let model = all.iter().map(|l| (os(l), l.rulenr, l.ruleset.clone(), l.subrulenr));
+            prop_assert_eq!(rules, count(model));
         }
         let actions: u64 = report.actions.iter().map(|row| row.packets).sum();
         prop_assert_eq!(actions, report.records);
@@ -477,8 +475,8 @@ fn hostile(summary: &mut Summary, keys: std::ops::Range<u32>) {
         let pool = &mut summary.pool;
         summary.sources.add(v4.to_bits(), [1], pool);
         summary.destinations.add(v4.to_bits(), [1], pool);
-        summary.sources6.add(words(v6.octets()), [1], pool);
-        summary.destinations6.add(words(v6.octets()), [1], pool);
+        summary.sources6.add(words(v6.to_bits()), [1], pool);
+        summary.destinations6.add(words(v6.to_bits()), [1], pool);
         summary.ports.add(mixed >> 8, [1], pool);
         summary.rules.add([0, i, 0, 0, 0, 0, 0], [1, 1, 0], pool);
         summary.interfaces.add([i, 0, 0, 1], [1, 1, 0], pool);
@@ -517,8 +515,8 @@ fn a_worker_has_room_for_a_million_addresses() {
 fn memory_of_a_flood() {
     let start = std::time::Instant::now();
     let mut workers = [0, 1].map(|_| Summary::new(Options::default()));
-    for part in 0..30 {
-        hostile(&mut workers[part % 2], part as u32 * 100_000..(part as u32 + 2) * 100_000);
+    for (part, i) in (0..30_u32).zip([0, 1].into_iter().cycle()) {
+        hostile(&mut workers[i], part * 100_000..(part + 2) * 100_000);
     }
     let [mut one, two] = workers;
     let took = start.elapsed();
@@ -528,6 +526,13 @@ fn memory_of_a_flood() {
     let peak = status.lines().find(|line| line.starts_with("VmHWM"));
     println!("{peak:?}, {took:?} to add 42 million keys, {:?} in all", start.elapsed());
     println!("{:?} {:?}", report.sources.max_error, report.rules.max_error);
+}
+
+/// A rank below `keys`, by Zipf's law with exponent 1, from 30 random bits.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below `keys`")]
+pub(super) fn zipf(random: u32, keys: u32) -> u32 {
+    let unit = f64::from(random) / f64::from(1_u32 << 30);
+    (f64::from(keys).powf(unit) as u32).min(keys - 1)
 }
 
 /// Time per event of a stream with 5000 addresses, most of them rare. Run it with
@@ -544,9 +549,8 @@ fn time_per_event() {
     };
     let frames: Vec<Vec<u8>> = (0..100_000)
         .map(|_| {
-            let unit = random() as f64 / (1_u64 << 53) as f64;
-            let rank = 5000_f64.powf(unit) as u32;
             let mut next = |n: u64| u32::try_from(random() % n).unwrap();
+            let rank = zipf(next(1 << 30), 5000);
             Logged {
                 src: Ipv4Addr::from_bits(rank.wrapping_mul(0x9e37_79b9)).into(),
                 dst: Ipv4Addr::from_bits(0x0a00_0000 + next(500)).into(),
@@ -571,7 +575,7 @@ fn time_per_event() {
     }
     // As a worker does: a batch is decoded, then counted.
     let mut summary = Summary::new(Options::default());
-    let mut took = std::time::Duration::ZERO;
+    let mut took = Vec::new();
     let mut batch = Vec::new();
     for chunk in 0..2000 {
         batch.clear();
@@ -580,8 +584,10 @@ fn time_per_event() {
         }
         let start = std::time::Instant::now();
         batch.iter().for_each(|event| summary.observe(event));
-        took += start.elapsed();
+        took.push(start.elapsed());
     }
-    println!("{} ns per event", took.as_nanos() / 1_000_000);
+    // The median, for a machine that does other things too.
+    took.sort_unstable();
+    println!("{} ns per event", took[1000].as_nanos() / 500);
     assert_eq!(summary.report(1).records, 1_000_000);
 }
