@@ -39,7 +39,7 @@ pub use error::Error;
 
 use crate::event::Event;
 use expr::Expr;
-use names::{Names, System};
+use names::{Names, Nowhere, System};
 
 /// Longest expression in bytes.
 pub const MAX_LEN: usize = 64 * 1024;
@@ -61,6 +61,14 @@ impl Filter {
     /// When it is not an expression, with the place and, where one is near, the word meant.
     pub fn parse(words: &str) -> Result<Self, Error> {
         Self::parse_with(words, &System)
+    }
+
+    /// As [`Filter::parse`], but looks nothing up: a name of a service or host is an error.
+    ///
+    /// # Errors
+    /// As [`Filter::parse`].
+    pub fn parse_numeric(words: &str) -> Result<Self, Error> {
+        Self::parse_with(words, &Nowhere)
     }
 
     fn parse_with(words: &str, names: &dyn Names) -> Result<Self, Error> {

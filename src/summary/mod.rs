@@ -26,7 +26,9 @@ use crate::packet::Packet;
 use crate::pf::{Action, Systems};
 use crate::time::Precision;
 
+mod build;
 mod cells;
+mod figures;
 mod page;
 mod report;
 mod table;
@@ -314,7 +316,7 @@ impl Summary {
     /// and rules. More events may follow.
     pub fn report(&mut self, top: usize) -> Report {
         self.settle();
-        report::build(self, top)
+        build::build(self, top)
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::error::{DecodeError, Fault};
 use crate::event::{Event, Kind};
 use crate::packet::{Packet, Transport, proto};
-use crate::pf::{Direction, Family};
+use crate::pf::{Direction, Family, Systems};
 use crate::text::{push_hex, push_hex_byte, push_ip, push_json_escaped};
 use crate::time::Clock;
 use crate::wire::ipsec::Sa;
@@ -154,7 +154,7 @@ fn describe_pflog(h: &Pflog<'_>, e: &mut impl Emit) {
     }
     match h.dir {
         // An old header's "1" that may be in or out.
-        Some(OLD_UNKNOWN) => e.number(key!("dir"), 1u8),
+        Some(OLD_UNKNOWN) if h.systems == Systems::OPENBSD_3 => e.number(key!("dir"), 1u8),
         Some(Direction(n)) => e.code(key!("dir"), Direction(n).name(), u32::from(n)),
         None => {}
     }

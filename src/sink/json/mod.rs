@@ -1,7 +1,7 @@
 //! The native JSON: one object a line, described by `pfscope schema json`.
 //!
 //! Keys come in a fixed order; a key is absent where its value is unknown or does not apply.
-//! [`describe`] walks an event once and names every value; [`Json`] writes them as JSON,
+//! [`describe()`] walks an event once and names every value; [`Json`] writes them as JSON,
 //! [`super::fields::Fields`] picks some of them.
 
 mod describe;
@@ -44,7 +44,7 @@ impl Sink for Json {
     }
 }
 
-/// Writes what [`describe`] names as JSON.
+/// Writes what [`describe()`] names as JSON.
 struct Writer<'o> {
     out: &'o mut Vec<u8>,
     /// True behind an opening brace, where no comma goes.

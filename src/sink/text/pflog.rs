@@ -45,7 +45,7 @@ pub(super) fn push(
     put!(out, ": ");
     push_action(out, h.action, h.systems, options.color);
     put!(out, " ");
-    push_direction(out, h.dir);
+    push_direction(out, h);
     put!(out, " on ");
     push_escaped(out, h.ifname);
     put!(out, ": ");
@@ -107,10 +107,10 @@ fn push_code(out: &mut Vec<u8>, code: u8, candidates: impl Fn(&mut dyn FnMut(&'s
     put!(out, ")");
 }
 
-fn push_direction(out: &mut Vec<u8>, dir: Option<Direction>) {
-    match dir {
+fn push_direction(out: &mut Vec<u8>, h: &Pflog<'_>) {
+    match h.dir {
         None => put!(out, "?"),
-        Some(OLD_UNKNOWN) => put!(out, "in|out"),
+        Some(OLD_UNKNOWN) if h.systems == Systems::OPENBSD_3 => put!(out, "in|out"),
         Some(Direction(0)) => put!(out, "in/out"),
         Some(dir) => match dir.name() {
             Some(name) => put!(out, name),
