@@ -1,10 +1,21 @@
-//! pf's vocabulary: systems, actions, reasons, directions and address families.
+//! pf's vocabulary: systems, actions, reasons, directions, address families and,
+//! in files of their own, what states and pfsync need.
 //!
 //! The numbers are those of net/pfvar.h (OpenBSD, FreeBSD, NetBSD, DragonFly, xnu). Above the
 //! first few they mean different things on different systems, so a name is only given together
 //! with the set of systems that may have written the record.
 
 use std::fmt;
+
+mod flags;
+mod peer;
+mod sync;
+mod timeout;
+
+pub use flags::StateFlags;
+pub use peer::PeerState;
+pub use sync::{BulkStatus, SyncAction};
+pub use timeout::Timeout;
 
 /// A set of systems that may have written a record.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,6 +8,9 @@
 pub mod ipsec;
 pub mod link;
 pub mod pflog;
+pub mod pfsync;
+pub mod state;
+pub mod tdb;
 pub mod writer;
 
 /// Order of the bytes of a number in memory or in a file.
