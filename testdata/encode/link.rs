@@ -14,6 +14,12 @@ pub mod link_type {
     pub const RAW_14: u32 = 14;
     /// Raw IP.
     pub const RAW: u32 = 101;
+    /// `DLT_PFSYNC` of OpenBSD, NetBSD and DragonFly; IP over ATM elsewhere.
+    pub const PFSYNC_18: u32 = 18;
+    /// `DLT_PFSYNC` of FreeBSD; HHDLC elsewhere.
+    pub const PFSYNC_121: u32 = 121;
+    /// `LINKTYPE_PFSYNC`: what libpcap writes into files.
+    pub const PFSYNC: u32 = 246;
     /// OpenBSD loopback, family in network order.
     pub const LOOP: u32 = 108;
     /// OpenBSD and FreeBSD enc(4).
@@ -45,7 +51,17 @@ pub fn family(packet: &[u8], af6: u8) -> u32 {
 
 /// An Ethernet frame with tags (TPID, VLAN) outermost first: 0x8100 802.1Q, 0x88a8 802.1ad.
 pub fn ethernet(tags: &[(u16, u16)], kind: u16, payload: &[u8]) -> Vec<u8> {
-    let mut frame = STATIONS.to_vec();
+    ethernet_between(STATIONS, tags, kind, payload)
+}
+
+/// The same between the stations whose addresses (destination first) the caller names.
+pub fn ethernet_between(
+    stations: [u8; 12],
+    tags: &[(u16, u16)],
+    kind: u16,
+    payload: &[u8],
+) -> Vec<u8> {
+    let mut frame = stations.to_vec();
     for (tpid, vlan) in tags {
         frame.extend(tpid.to_be_bytes());
         frame.extend(vlan.to_be_bytes());

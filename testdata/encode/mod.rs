@@ -1,4 +1,4 @@
-//! Writes what pf and its neighbours write: pflog headers, logged packets, capture files.
+//! Writes what pf and its neighbours write: pflog headers, logged packets, pfsync, capture files.
 //!
 //! Everything here comes from the definitions of the formats (kernel headers, RFCs), never from
 //! the crate's decoder, so that an error made in one is not made in the other too. Integration
@@ -23,6 +23,7 @@ pub mod link;
 pub mod packet;
 pub mod pcapng;
 pub mod pflog;
+pub mod pfsync;
 pub mod zoo;
 
 /// The byte order of the machine that wrote a record or a file.

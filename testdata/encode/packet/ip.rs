@@ -94,6 +94,20 @@ impl Ip {
         }
     }
 
+    /// IPv4 fragments of a packet, cut before the bytes `cuts` of its payload (multiples of 8).
+    pub fn fragments(&self, protocol: u8, payload: &[u8], cuts: &[usize]) -> Vec<Vec<u8>> {
+        let ends: Vec<usize> = cuts.iter().copied().chain([payload.len()]).collect();
+        let mut start = 0;
+        let mut out = Vec::new();
+        for end in ends {
+            let more = if end < payload.len() { MF } else { 0 };
+            let piece = Self { fragment: more | (start / 8) as u16, ..self.clone() };
+            out.push(piece.packet(protocol, &payload[start..end]));
+            start = end;
+        }
+        out
+    }
+
     /// The check sum of a segment with the pseudo header (RFC 793, RFC 8200 section 8.1).
     pub fn checksum(&self, protocol: u8, segment: &[u8]) -> u16 {
         let mut pseudo = Vec::new();
