@@ -4,10 +4,11 @@
 
 use crate::error::DecodeError;
 use crate::event::{Event, Frame, Kind};
-use crate::packet::Packet;
+use crate::packet::{Packet, proto};
 use crate::wire::ByteOrder;
-use crate::wire::link::{self, LinkHeader, LinkType, Network};
+use crate::wire::link::{self, LinkType, Network};
 use crate::wire::pflog;
+use crate::wire::pfsync::{self, Start};
 use crate::wire::writer::Writer;
 
 /// Decodes a frame. `order` is the capture file's byte order, `writer` what the records so far
@@ -18,6 +19,9 @@ pub fn decode<'a>(frame: Frame<'a>, order: ByteOrder, writer: Writer) -> Event<'
             pflog::parse_cut(frame.data, writer)
         }),
         LinkType::OLD_PFLOG => decode_pflog(frame, pflog::parse_old(frame.data, writer), || None),
+        LinkType::PFSYNC | LinkType::PFSYNC_18 | LinkType::PFSYNC_121 => {
+            decode_pfsync_device(frame)
+        }
         _ => decode_wire(frame, order),
     }
 }
@@ -27,40 +31,76 @@ fn decode_pflog<'a>(
     header: Result<pflog::Pflog<'a>, DecodeError>,
     cut: impl FnOnce() -> Option<pflog::Pflog<'a>>,
 ) -> Event<'a> {
-    let (link, network) = (LinkHeader::None, Network::Ip);
     match header {
         Ok(header) => {
             let (packet, error) = decode_packet(frame, header.skip);
-            Event { frame, kind: Kind::Pflog, link, network, pflog: Some(header), packet, error }
+            Event { pflog: Some(header), packet, error, ..Event::new(frame, Kind::Pflog) }
         }
-        Err(error) => {
-            let (pflog, error) = (cut(), Some(error));
-            Event { frame, kind: Kind::Undecoded, link, network, pflog, packet: None, error }
+        Err(error) => Event { pflog: cut(), ..undecoded(frame, error) },
+    }
+}
+
+const fn undecoded(frame: Frame<'_>, error: DecodeError) -> Event<'_> {
+    Event { error: Some(error), ..Event::new(frame, Kind::Undecoded) }
+}
+
+/// A record of a pfsync device: pfsync at once, or IP in front of it. The link type's numbers
+/// have other meanings too, so the bytes tell.
+fn decode_pfsync_device(frame: Frame<'_>) -> Event<'_> {
+    match pfsync::start(frame.data) {
+        Start::Ip | Start::OtherIp => decode_ip(frame, 0),
+        Start::Header | Start::Unknown => {
+            decode_pfsync(Event::new(frame, Kind::Pfsync), frame.data, frame.len, 0)
         }
     }
 }
 
 fn decode_wire(frame: Frame<'_>, order: ByteOrder) -> Event<'_> {
-    let (link, pflog) = match link::parse(frame.link, frame.data, order) {
-        Ok(link) => (link, None),
-        Err(error) => {
-            return Event {
-                frame,
-                kind: Kind::Undecoded,
-                link: LinkHeader::None,
-                network: Network::Ip,
-                pflog: None,
-                packet: None,
-                error: Some(error),
-            };
+    let link = match link::parse(frame.link, frame.data, order) {
+        Ok(link) => link,
+        Err(error) => return undecoded(frame, error),
+    };
+    let event = match link.network {
+        Network::Ip => decode_ip(frame, frame.data.len().saturating_sub(link.payload.len())),
+        Network::Other(_) | Network::Llc => Event::new(frame, Kind::Packet),
+    };
+    Event { link: link.header, network: link.network, ..event }
+}
+
+/// The packet that starts `at` bytes into a frame of a wire, and pfsync in it.
+fn decode_ip(frame: Frame<'_>, at: usize) -> Event<'_> {
+    let packet = match decode_packet(frame, at) {
+        (Some(packet), _) => packet,
+        (None, error) => {
+            return Event { error, ..Event::new(frame, Kind::Undecoded) };
         }
     };
-    let (packet, error) = match link.network {
-        Network::Ip => decode_packet(frame, frame.data.len().saturating_sub(link.payload.len())),
-        Network::Other(_) | Network::Llc => (None, None),
-    };
-    let kind = if error.is_some() { Kind::Undecoded } else { Kind::Packet };
-    Event { frame, kind, link: link.header, network: link.network, pflog, packet, error }
+    let event = Event { packet: Some(packet), ..Event::new(frame, Kind::Packet) };
+    if packet.ip.proto != Some(proto::PFSYNC) || packet.payload.is_empty() {
+        return event;
+    }
+    if packet.ip.frag.is_some_and(|frag| frag.is_fragment()) {
+        return match frame.whole {
+            Some(whole) => decode_pfsync(event, whole, whole.len(), 0),
+            None => event,
+        };
+    }
+    let before = packet.payload.as_ptr().addr().wrapping_sub(frame.data.as_ptr().addr());
+    decode_pfsync(event, packet.payload, packet.payload_len, before)
+}
+
+/// Puts pfsync's header and the first fault of its messages into an event. `at` is where the
+/// header stands in the frame.
+fn decode_pfsync<'a>(event: Event<'a>, bytes: &'a [u8], len: usize, at: usize) -> Event<'a> {
+    let behind =
+        |error: DecodeError| DecodeError { offset: error.offset.saturating_add(at), ..error };
+    match pfsync::parse(bytes, len) {
+        Ok(packet) => {
+            let error = packet.messages().find_map(Result::err).map(behind);
+            Event { kind: Kind::Pfsync, pfsync: Some(packet), error, ..event }
+        }
+        Err(error) => Event { kind: Kind::Undecoded, error: Some(behind(error)), ..event },
+    }
 }
 
 /// The packet that starts `at` bytes into the frame.
@@ -79,6 +119,7 @@ mod tests {
     use super::*;
     use crate::error::{Fault, Layer};
     use crate::time::{Precision, Timestamp};
+    use crate::wire::link::LinkHeader;
 
     /// UDP, port 1 to 2, one byte of data.
     const IP: [u8; 29] = [
@@ -88,7 +129,7 @@ mod tests {
 
     fn event(link: LinkType, data: &[u8], len: usize) -> Event<'_> {
         let (ts, precision) = (Timestamp(0), Precision::Micros);
-        let frame = Frame { number: 1, ts, precision, link, data, len };
+        let frame = Frame { number: 1, ts, precision, link, data, len, whole: None };
         decode(frame, ByteOrder::Little, Writer::new(ByteOrder::Little))
     }
 

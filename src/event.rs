@@ -5,6 +5,7 @@ use crate::packet::Packet;
 use crate::time::{Precision, Timestamp};
 use crate::wire::link::{LinkHeader, LinkType, Network};
 use crate::wire::pflog::Pflog;
+use crate::wire::pfsync::Pfsync;
 
 /// A record of a source: bytes and when they came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Frame<'a> {
     pub data: &'a [u8],
     /// Bytes that the frame had.
     pub len: usize,
+    /// Of the last fragment of a pfsync packet: what all fragments carry together.
+    pub whole: Option<&'a [u8]>,
 }
 
 impl Frame<'_> {
@@ -36,6 +39,8 @@ impl Frame<'_> {
 pub enum Kind {
     /// A packet that pf logged.
     Pflog,
+    /// A packet that carries pfsync's messages, of a pfsync device or on a wire.
+    Pfsync,
     /// A packet on a wire.
     Packet,
     /// A frame whose outermost header could not be read: `error` says why.
@@ -47,6 +52,7 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pflog => "pflog",
+            Self::Pfsync => "pfsync",
             Self::Packet => "packet",
             Self::Undecoded => "undecoded",
         }
@@ -66,8 +72,27 @@ pub struct Event<'a> {
     pub network: Network,
     /// pf's header; for an undecoded frame as much of it as is there.
     pub pflog: Option<Pflog<'a>>,
-    /// The packet.
+    /// The packet; of a pfsync device only where it shows one.
     pub packet: Option<Packet<'a>>,
-    /// Why there is no packet, or (undecoded) nothing at all.
+    /// pfsync's header and messages.
+    pub pfsync: Option<Pfsync<'a>>,
+    /// Why there is no packet, where pfsync's messages end too soon, or (undecoded) why there is
+    /// nothing at all. Its offset counts from the frame's first byte.
     pub error: Option<DecodeError>,
+}
+
+impl<'a> Event<'a> {
+    /// An event that nothing is known of yet.
+    pub(crate) const fn new(frame: Frame<'a>, kind: Kind) -> Self {
+        Self {
+            frame,
+            kind,
+            link: LinkHeader::None,
+            network: Network::Ip,
+            pflog: None,
+            packet: None,
+            pfsync: None,
+            error: None,
+        }
+    }
 }

@@ -15,7 +15,7 @@ use pfscope::cli::{Status, run};
 
 /// Captures, by folder and name.
 fn captures() -> Vec<PathBuf> {
-    let folders = ["testdata/pflog", "testdata/genuine"];
+    let folders = ["testdata/pflog", "testdata/pfsync", "testdata/genuine"];
     let mut all: Vec<PathBuf> = folders
         .iter()
         .flat_map(|folder| fs::read_dir(folder).unwrap())

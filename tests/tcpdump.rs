@@ -78,6 +78,7 @@ impl Capture {
                 link: self.link,
                 data,
                 len: *len,
+                whole: None,
             };
             each(&decode(frame, self.order, writer));
         }

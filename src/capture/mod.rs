@@ -98,7 +98,7 @@ impl Batch {
             let data = self.data(record);
             let data = if fcs > 0 { data.get(..len).unwrap_or(data) } else { data };
             let (ts, precision, link) = (record.ts, interface.precision, interface.link);
-            Some((index, interface, Frame { number, ts, precision, link, data, len }))
+            Some((index, interface, Frame { number, ts, precision, link, data, len, whole: None }))
         })
     }
 }

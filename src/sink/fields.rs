@@ -7,7 +7,7 @@
 use jiff::tz::TimeZone;
 
 use super::Sink;
-use super::json::{Emit, Key, Origin, describe};
+use super::json::{Emit, Key, Origin, describe, lines};
 use super::page::Page;
 use crate::event::Event;
 use crate::text::push_dec;
@@ -73,16 +73,18 @@ impl Fields {
 
 impl Sink for Fields {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
-        self.picker.values.iter_mut().for_each(Vec::clear);
-        describe(event, &self.origin, &mut self.clock, &mut self.picker);
         page.begin(event.frame.ts);
-        for (i, value) in self.picker.values.iter().enumerate() {
-            if i > 0 {
-                page.text.push(b'\t');
+        lines(event, |line| {
+            self.picker.values.iter_mut().for_each(Vec::clear);
+            describe(event, line, &self.origin, &mut self.clock, &mut self.picker);
+            for (i, value) in self.picker.values.iter().enumerate() {
+                if i > 0 {
+                    page.text.push(b'\t');
+                }
+                page.text.extend_from_slice(value);
             }
-            page.text.extend_from_slice(value);
-        }
-        page.text.push(b'\n');
+            page.text.push(b'\n');
+        });
         page.end();
     }
 }
@@ -131,6 +133,25 @@ impl Emit for Picker {
 
     fn string(&mut self, key: Key, push: impl FnOnce(&mut Vec<u8>)) {
         self.pick(key, push);
+    }
+
+    fn numbers(&mut self, key: Key, [first, second]: [u64; 2]) {
+        self.pick(key, |out| {
+            push_dec(out, first);
+            out.push(b',');
+            push_dec(out, second);
+        });
+    }
+
+    fn words(&mut self, key: Key, words: impl Iterator<Item = &'static str>) {
+        self.pick(key, |out| {
+            for (i, word) in words.enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                out.extend_from_slice(word.as_bytes());
+            }
+        });
     }
 
     fn open(&mut self, key: Key) {

@@ -27,6 +27,12 @@ impl LinkType {
     pub const OLD_PFLOG: Self = Self(17);
     /// Raw IP: LINKTYPE_RAW.
     pub const RAW: Self = Self(101);
+    /// pfsync: OpenBSD's, NetBSD's and DragonFly's own number. Classical IP over ATM elsewhere.
+    pub const PFSYNC_18: Self = Self(18);
+    /// pfsync: FreeBSD's own number. HHDLC elsewhere.
+    pub const PFSYNC_121: Self = Self(121);
+    /// pfsync: the number in files.
+    pub const PFSYNC: Self = Self(246);
     /// OpenBSD loopback: address family in network order, then IP.
     pub const LOOP: Self = Self(108);
     /// enc(4) of OpenBSD and FreeBSD: `struct enchdr` (family, SPI, flags), then IP.
@@ -46,6 +52,7 @@ impl LinkType {
     pub const fn from_dlt(dlt: u32) -> Self {
         match Self(dlt) {
             Self::RAW_12 | Self::RAW_14 => Self::RAW,
+            Self::PFSYNC_18 | Self::PFSYNC_121 => Self::PFSYNC,
             other => other,
         }
     }
@@ -61,6 +68,7 @@ impl LinkType {
             Self::ENC => "ENC",
             Self::LINUX_SLL => "LINUX_SLL",
             Self::PFLOG => "PFLOG",
+            Self::PFSYNC_18 | Self::PFSYNC_121 | Self::PFSYNC => "PFSYNC",
             Self::IPV4 => "IPV4",
             Self::IPV6 => "IPV6",
             Self::LINUX_SLL2 => "LINUX_SLL2",

@@ -37,6 +37,7 @@ impl Sample {
             link: self.link,
             data: &self.bytes,
             len: self.len,
+            whole: None,
         };
         let mut writer = Writer::new(ByteOrder::Little);
         if self.link == LinkType::PFLOG {

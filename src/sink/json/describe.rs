@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::sync::describe_sync;
 use crate::error::{DecodeError, Fault};
 use crate::event::{Event, Kind};
 use crate::packet::{Packet, Transport, proto};
@@ -10,6 +11,7 @@ use crate::text::{push_hex, push_hex_byte, push_ip, push_json_escaped};
 use crate::time::Clock;
 use crate::wire::ipsec::Sa;
 use crate::wire::pflog::{Other, Pflog};
+use crate::wire::pfsync::Message;
 use crate::wire::writer::OLD_UNKNOWN;
 
 /// A key, kept ready as it stands in JSON.
@@ -25,17 +27,23 @@ impl Key {
         self.name
     }
 
+    pub(super) const fn new(name: &'static str, json: &'static str) -> Self {
+        Self { name, json }
+    }
+
     /// `,"key":`
     pub(super) const fn json(self) -> &'static str {
         self.json
     }
 }
 
+/// A key by its name.
 macro_rules! key {
     ($name:literal) => {
-        Key { name: $name, json: concat!(",\"", $name, "\":") }
+        $crate::sink::json::Key::new($name, concat!(",\"", $name, "\":"))
     };
 }
+pub(super) use key;
 
 /// Takes what an event consists of. Strings come escaped for JSON.
 pub trait Emit {
@@ -45,6 +53,10 @@ pub trait Emit {
     fn truth(&mut self, key: Key);
     /// A string, appended by the function.
     fn string(&mut self, key: Key, push: impl FnOnce(&mut Vec<u8>));
+    /// Two numbers.
+    fn numbers(&mut self, key: Key, pair: [u64; 2]);
+    /// Words, unless there are none.
+    fn words(&mut self, key: Key, words: impl Iterator<Item = &'static str>);
     /// Begins an object.
     fn open(&mut self, key: Key);
     /// Ends the innermost object.
@@ -99,12 +111,47 @@ pub enum Origin {
     Interface(Vec<u8>),
 }
 
-/// Names every value of an event. `clock` is one of UTC.
+/// What an event has a line of its own for.
+#[derive(Debug, Clone, Copy)]
+pub enum Line<'m> {
+    /// The event.
+    Event,
+    /// One of its pfsync messages.
+    Message(&'m Message<'m>),
+    /// What ended them early.
+    Fault,
+}
+
+/// Calls `each` for every line of an event: one, or one a pfsync message and one for what ended
+/// them early.
 #[inline]
-pub fn describe(event: &Event<'_>, origin: &Origin, clock: &mut Clock, e: &mut impl Emit) {
+pub fn lines(event: &Event<'_>, mut each: impl FnMut(Line<'_>)) {
+    let Some(packet) = &event.pfsync else { return each(Line::Event) };
+    let mut lines = 0;
+    for message in packet.messages().map_while(Result::ok) {
+        each(Line::Message(&message));
+        lines += 1;
+    }
+    if event.error.is_some() {
+        each(Line::Fault);
+    } else if lines == 0 {
+        each(Line::Event);
+    }
+}
+
+/// Names every value of a line of an event. `clock` is one of UTC.
+#[inline]
+pub fn describe(
+    event: &Event<'_>,
+    line: Line<'_>,
+    origin: &Origin,
+    clock: &mut Clock,
+    e: &mut impl Emit,
+) {
     let frame = &event.frame;
+    let kind = if matches!(line, Line::Fault) { Kind::Undecoded } else { event.kind };
     e.number(key!("v"), 1u8);
-    e.word(key!("type"), event.kind.name());
+    e.word(key!("type"), kind.name());
     e.string(key!("ts"), |out| clock.push_rfc3339(out, frame.ts, frame.precision));
     e.number(key!("frame"), frame.number);
     match origin {
@@ -126,12 +173,19 @@ pub fn describe(event: &Event<'_>, origin: &Origin, clock: &mut Clock, e: &mut i
         describe_packet(packet, e);
         e.close();
     }
+    if let (Some(packet), Line::Event | Line::Message(_)) = (&event.pfsync, line) {
+        let message = if let Line::Message(message) = line { Some(message) } else { None };
+        e.open(key!("pfsync"));
+        describe_sync(packet, message, e);
+        e.close();
+        return;
+    }
     if let Some(error) = event.error {
         e.open(key!("error"));
         describe_error(error, e);
         e.close();
     }
-    if event.kind == Kind::Undecoded && !frame.data.is_empty() {
+    if kind == Kind::Undecoded && !frame.data.is_empty() {
         e.string(key!("bytes"), |out| push_hex(out, frame.data));
     }
 }

@@ -5,10 +5,11 @@
 //! [`super::fields::Fields`] picks some of them.
 
 mod describe;
+mod sync;
 
 use jiff::tz::TimeZone;
 
-pub use describe::{Emit, Key, Origin, describe};
+pub use describe::{Emit, Key, Line, Origin, describe, lines};
 
 use super::Sink;
 use super::page::Page;
@@ -36,10 +37,12 @@ impl Json {
 impl Sink for Json {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
         page.begin(event.frame.ts);
-        let mut writer = Writer { out: &mut page.text, first: true };
-        writer.out.push(b'{');
-        describe(event, &self.origin, &mut self.clock, &mut writer);
-        page.text.extend_from_slice(b"}\n");
+        lines(event, |line| {
+            let mut writer = Writer { out: &mut page.text, first: true };
+            writer.out.push(b'{');
+            describe(event, line, &self.origin, &mut self.clock, &mut writer);
+            page.text.extend_from_slice(b"}\n");
+        });
         page.end();
     }
 }
@@ -80,6 +83,36 @@ impl Emit for Writer<'_> {
         self.out.push(b'"');
         push(self.out);
         self.out.push(b'"');
+    }
+
+    #[inline]
+    fn numbers(&mut self, key: Key, [first, second]: [u64; 2]) {
+        self.key(key);
+        self.out.push(b'[');
+        push_dec(self.out, first);
+        self.out.push(b',');
+        push_dec(self.out, second);
+        self.out.push(b']');
+    }
+
+    #[inline]
+    fn words(&mut self, key: Key, words: impl Iterator<Item = &'static str>) {
+        let mut open = false;
+        for word in words {
+            if open {
+                self.out.push(b',');
+            } else {
+                self.key(key);
+                self.out.push(b'[');
+                open = true;
+            }
+            self.out.push(b'"');
+            self.out.extend_from_slice(word.as_bytes());
+            self.out.push(b'"');
+        }
+        if open {
+            self.out.push(b']');
+        }
     }
 
     #[inline]
