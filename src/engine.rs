@@ -16,6 +16,7 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use crate::capture::defrag::Defrag;
 use crate::capture::fault::Fault;
 use crate::capture::file::Filled;
 use crate::capture::{Batch, Records};
@@ -100,10 +101,11 @@ fn read<O>(
     free: &Receiver<Job<O>>,
     inputs: &[Sender<Job<O>>],
 ) -> Option<Fault> {
-    let mut writers = Vec::new();
+    let (mut writers, mut defrag) = (Vec::new(), Defrag::default());
     for input in inputs.iter().cycle() {
         let Ok(mut job) = free.recv() else { break };
         let Filled { more, fault } = source.fill(&mut job.batch);
+        defrag.join(&mut job.batch);
         observe(&job.batch, &mut writers);
         job.writers.clone_from(&writers);
         if input.send(job).is_err() || !more {

@@ -5,6 +5,7 @@
 //! once at most, from the system into the batch.
 
 mod compress;
+pub mod defrag;
 pub mod fault;
 pub mod file;
 #[cfg(feature = "live")]
@@ -64,6 +65,15 @@ pub struct Record {
     pub offset: u64,
 }
 
+/// What the fragments of a packet carry together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// Number of the frame that completed it.
+    pub frame: u64,
+    /// The payload of the whole packet.
+    pub bytes: Vec<u8>,
+}
+
 /// Some consecutive records of one source.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -76,6 +86,8 @@ pub struct Batch {
     /// The bytes that the records point into. What lies between and behind the records is
     /// undefined: the buffer only grows, so that it need not be zeroed for each batch.
     pub bytes: Vec<u8>,
+    /// What fragments that end in this batch carry together, in the order of their frames.
+    pub joined: Vec<Joined>,
 }
 
 impl Batch {
@@ -98,7 +110,9 @@ impl Batch {
             let data = self.data(record);
             let data = if fcs > 0 { data.get(..len).unwrap_or(data) } else { data };
             let (ts, precision, link) = (record.ts, interface.precision, interface.link);
-            Some((index, interface, Frame { number, ts, precision, link, data, len, whole: None }))
+            let whole = self.joined.iter().find(|joined| joined.frame == number);
+            let whole = whole.map(|joined| &*joined.bytes);
+            Some((index, interface, Frame { number, ts, precision, link, data, len, whole }))
         })
     }
 }
