@@ -470,3 +470,17 @@ fn older_messages() {
     let err = fault(52, Fault::Truncated { needed: 68 });
     assert_eq!(outcome(&two, two.len()), (vec![del, del], err));
 }
+
+#[test]
+fn compressed_updates_as_openbsd_sent_them() {
+    let (record, _) = records("openbsd80-pfsync0.pcap").swap_remove(13);
+    let bytes = packet(&record);
+    let message = parse(bytes, bytes.len()).unwrap().messages().next().unwrap().unwrap();
+    let Body::Compressed(upd) = message.body else { panic!("{message:?}") };
+    assert_eq!((upd.ids.id, upd.ids.creatorid), (0x17, 0x796e_d1b8));
+    assert_eq!((upd.src.seqlo, upd.src.seqhi, upd.src.max_win), (0x5000, 0x9001, 0x4000));
+    assert_eq!((upd.dst.seqlo, upd.dst.seqhi), (0x6001, 0xa001));
+    assert_eq!([upd.src, upd.dst].map(|peer| peer.state.name(6)), [Some("ESTABLISHED"); 2]);
+    assert_eq!(upd.timeout.name(Layout::Openbsd6.systems()), Some("tcp.established"));
+    assert_eq!((upd.state_flags.unwrap().0, upd.updates), (0, None));
+}

@@ -97,7 +97,10 @@ fn genuine(file: &[u8], layout: Layout, id: u64) -> State<'_> {
     let size = layout.state_size().unwrap();
     let states = file.windows(size).filter(|window| window.starts_with(&id.to_be_bytes()));
     let states = states.filter_map(|window| parse(window, layout));
-    states.filter(|state| [b"all", &b"ifname789012345"[..]].contains(&state.ifname)).last().unwrap()
+    states
+        .filter(|state| [b"all", &b"ifname789012345"[..]].contains(&state.ifname))
+        .next_back()
+        .unwrap()
 }
 
 #[test]
