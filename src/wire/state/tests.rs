@@ -92,15 +92,13 @@ fn openbsd6_af_to() {
     assert_eq!(state.rt_addr, None);
 }
 
-/// The states of a genuine file, by the layout's size and id.
+/// The last state of a genuine file that has the id.
 fn genuine(file: &[u8], layout: Layout, id: u64) -> State<'_> {
     let size = layout.state_size().unwrap();
-    let states = file.windows(size).filter(|window| window.starts_with(&id.to_be_bytes()));
-    let states = states.filter_map(|window| parse(window, layout));
-    states
-        .filter(|state| [b"all", &b"ifname789012345"[..]].contains(&state.ifname))
-        .next_back()
-        .unwrap()
+    let names = [b"all", &b"ifname789012345"[..]];
+    let windows = file.windows(size).filter(|window| window.starts_with(&id.to_be_bytes()));
+    let mut states = windows.filter_map(|window| parse(window, layout));
+    states.rfind(|state| names.contains(&state.ifname)).unwrap()
 }
 
 #[test]
