@@ -113,6 +113,8 @@ pub struct Pfsync<'a> {
     /// The layout of its states. `None` for a packet of version 5 without any: OpenBSD's and
     /// FreeBSD's other messages are the same.
     pub layout: Option<Layout>,
+    /// The layout of the actions that several layouts share.
+    plain: Layout,
     /// Bytes of the header.
     pub hdrlen: usize,
     /// Action and count of the only kind of message (versions 1 to 4).
@@ -140,7 +142,10 @@ pub fn parse(bytes: &[u8], len: usize) -> Result<Pfsync<'_>, DecodeError> {
     let (_, header) = header(bytes, wire).map_err(|_| err(0, Fault::Truncated { needed }))?;
     match header.len {
         Some(claimed) if claimed < needed => Err(err(2, Fault::BadLength(claimed))),
-        _ => Ok(Pfsync { layout: messages::layout(&header), ..header }),
+        _ => {
+            let (layout, plain) = messages::layouts(&header);
+            Ok(Pfsync { layout, plain, ..header })
+        }
     }
 }
 
@@ -160,6 +165,7 @@ fn header(bytes: &[u8], wire: usize) -> IResult<&[u8], Pfsync<'_>> {
         len,
         checksum,
         layout: None,
+        plain: Layout::Freebsd1301,
         hdrlen: bytes.len().saturating_sub(i.len()),
         only,
         bytes: bytes.get(..len.unwrap_or(wire)).unwrap_or(bytes),

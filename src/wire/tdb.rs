@@ -88,3 +88,65 @@ fn sockaddr(raw: &[u8]) -> Option<IpAddr> {
     let addr = *raw.get(at..)?.first_chunk::<16>()?;
     Some(ip(family, &addr))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As OpenBSD 8.0 sent it.
+    #[rustfmt::skip]
+    fn long() -> Vec<u8> {
+        [
+            &[0xc0, 0xff, 0xee, 0x01][..],              // spi
+            &[16, 2, 0, 0, 198, 51, 100, 20], &[0; 20], // dst: sockaddr_in and room for in6
+            &[0, 0, 0, 0, 0, 0, 0, 16],                 // rpl
+            &[0, 0, 0, 0, 0x07, 0x5b, 0xcd, 0x15],      // cur_bytes 123456789
+            &[50], &[0], &[0, 3],                       // ESP, updates, rdomain
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn version_6() {
+        let expected = Tdb {
+            spi: 0xc0ff_ee01,
+            dst: Some("198.51.100.20".parse().unwrap()),
+            sproto: 50,
+            rpl: 16,
+            cur_bytes: 123_456_789,
+            updates: 0,
+            rdomain: Some(3),
+        };
+        let bytes = long();
+        let record = include_bytes!("../../testdata/genuine/openbsd80-pfsync0.pcap");
+        assert!(record.windows(52).any(|genuine| genuine == bytes), "made, not sent");
+        assert_eq!(parse(&bytes, TdbLayout::Long), Some(expected));
+        // The other SA: AH to an IPv6 address, and more than 32 bits.
+        let at = record.windows(4).rposition(|spi| spi == [0, 0, 0x10, 0x01]).unwrap();
+        let other = parse(&record[at..], TdbLayout::Long).unwrap();
+        assert_eq!(other.dst, Some("2001:db8:2::20".parse().unwrap()));
+        assert_eq!((other.sproto, other.rpl, other.cur_bytes), (51, 0x1_0000_0001, 0x12_3456_7890));
+    }
+
+    #[test]
+    fn narrow_counters() {
+        let mut bytes = long();
+        bytes.drain(32..36);
+        let short = parse(&bytes, TdbLayout::Short).unwrap();
+        assert_eq!((short.rpl, short.cur_bytes, short.sproto), (16, 123_456_789, 50));
+        assert_eq!(short.rdomain, None);
+        let of_6 = parse(&bytes, TdbLayout::ShortRdomain).unwrap();
+        assert_eq!(of_6.rdomain, Some(3));
+    }
+
+    #[test]
+    fn a_cut_message_or_another_family() {
+        let bytes = long();
+        for (layout, size) in [(TdbLayout::Short, 46), (TdbLayout::Long, 52)] {
+            assert!((0..size).all(|cut| parse(&bytes[..cut], layout).is_none()));
+        }
+        let mut bytes = bytes;
+        bytes[5] = 18;
+        assert_eq!(parse(&bytes, TdbLayout::Long).unwrap().dst, None);
+    }
+}

@@ -249,7 +249,7 @@ impl<'a> Messages<'a> {
             };
         }
         if self.version() == 5 {
-            return match sized(number, self.packet.layout) {
+            return match sized(number, self.packet.plain) {
                 Some((kind, size)) => Ok(Some(self.group(action, kind, size, count))),
                 // Without a size nothing behind it can be found: all of it is one message.
                 None => {
@@ -341,17 +341,15 @@ fn subheader(i: &[u8]) -> Parsed<'_, (u8, u8, u16)> {
     (be_u8, be_u8, be_u16).parse(i)
 }
 
-/// What a number of version 5 stands for, with its size; `layout` is that of the actions without
-/// one of their own.
-fn sized(number: u8, layout: Option<Layout>) -> Option<(Kind, usize)> {
+/// What a number of version 5 stands for, with its size; `plain` is the layout of the actions
+/// without one of their own.
+fn sized(number: u8, plain: Layout) -> Option<(Kind, usize)> {
     let state = |layout: Layout| Some((Kind::State(layout), layout.state_size()?));
     match number {
         0 => Some((Kind::Clr, 20)),
-        1 | 3 => state(match layout {
-            Some(Layout::Openbsd5) => Layout::Openbsd5,
-            _ => Layout::Freebsd1301,
-        }),
-        6 => state(layout.unwrap_or(Layout::Freebsd1301)),
+        1 | 3 if plain == Layout::Openbsd5 => state(plain),
+        1 | 3 => state(Layout::Freebsd1301),
+        6 => state(plain),
         2 | 5 | 7 => Some((Kind::Ids, 12)),
         4 => Some((Kind::UpdC, 84)),
         8 | 9 => Some((Kind::None, 0)),
@@ -440,16 +438,17 @@ fn bus(i: &[u8]) -> Parsed<'_, Body<'_>> {
     Ok((i, Body::Bus { status, endtime_s, creatorid }))
 }
 
-/// The layout of a packet's states.
-pub(super) fn layout(packet: &Pfsync<'_>) -> Option<Layout> {
-    match packet.version {
-        1 => Some(Layout::V1),
-        2 => Some(Layout::V2),
-        3 => Some(Layout::V3),
-        4 => Some(Layout::V4),
-        6 => Some(Layout::Openbsd6),
-        _ => layout5(packet),
-    }
+/// The layout of a packet's states, and that of the actions that several layouts share.
+pub(super) fn layouts(packet: &Pfsync<'_>) -> (Option<Layout>, Layout) {
+    let layout = match packet.version {
+        1 => Layout::V1,
+        2 => Layout::V2,
+        3 => Layout::V3,
+        4 => Layout::V4,
+        6 => Layout::Openbsd6,
+        _ => return layouts5(packet),
+    };
+    (Some(layout), layout)
 }
 
 /// How the sub-headers of version 5 come out with one of the possible layouts.
@@ -457,55 +456,57 @@ pub(super) fn layout(packet: &Pfsync<'_>) -> Option<Layout> {
 enum Fit {
     /// A sub-header comes out wrong.
     No,
-    /// Nothing is wrong up to where the bytes end.
+    /// Nothing is wrong up to where the capture ends.
     Cut,
     /// The messages end where the packet does.
     Exact,
 }
 
-/// The layout of version 5, which two systems have and one of them in three ways. Where actions
-/// have a layout of their own, that one is it; else the size tells with which all sub-headers
-/// come out right; else FreeBSD's first, unless a state has OpenBSD's number for IPv6.
-fn layout5(packet: &Pfsync<'_>) -> Option<Layout> {
-    let mut best = (Fit::No, None);
-    let candidates =
-        [Layout::Freebsd1301, Layout::Openbsd5, Layout::Freebsd1400, Layout::Freebsd1500];
-    for candidate in candidates {
-        let (fit, seen) = walk5(packet, candidate);
-        let better = fit > best.0
-            || fit == Fit::Cut && fit == best.0 && candidate == Layout::Openbsd5 && af_24(packet);
-        if better || best.1.is_none() && seen.is_some() {
-            best = (fit, seen);
+/// The layouts of version 5, which two systems have and one of them in three ways. Some of
+/// FreeBSD's actions have a layout of their own; for the others it is the one with whose size all
+/// sub-headers come out right. Of a cut packet that cannot be said: then it is FreeBSD's first,
+/// unless a state has OpenBSD's number for IPv6.
+fn layouts5(packet: &Pfsync<'_>) -> (Option<Layout>, Layout) {
+    const OTHERS: [Layout; 3] = [Layout::Openbsd5, Layout::Freebsd1400, Layout::Freebsd1500];
+    let mut plain = Layout::Freebsd1301;
+    let (mut fit, mut seen) = walk5(packet, plain);
+    for layout in OTHERS {
+        let (this, first) = walk5(packet, layout);
+        let af_24 = || layout == Layout::Openbsd5 && starts_with_af_24(packet);
+        if this > fit || this == Fit::Cut && this == fit && af_24() {
+            (fit, seen, plain) = (this, first, layout);
         }
     }
-    best.1
+    (seen, plain)
 }
 
-/// True if the first message is a state with OpenBSD's number for IPv6, where OpenBSD and
-/// FreeBSD 1301 both have the family.
-fn af_24(packet: &Pfsync<'_>) -> bool {
-    packet.bytes.get(packet.hdrlen.saturating_add(SUBHEADER).saturating_add(232)) == Some(&24)
+/// True if the first message is a whole state with OpenBSD's number for IPv6; OpenBSD 5 and
+/// FreeBSD 1301 have the family in the same place.
+fn starts_with_af_24(packet: &Pfsync<'_>) -> bool {
+    let at = packet.hdrlen.saturating_add(SUBHEADER).saturating_add(232);
+    matches!(packet.bytes.get(packet.hdrlen), Some(1 | 3 | 6)) && packet.bytes.get(at) == Some(&24)
 }
 
 /// Follows the sub-headers with a layout; also the layout of the first state.
 fn walk5(packet: &Pfsync<'_>, layout: Layout) -> (Fit, Option<Layout>) {
     let (mut at, end) = (packet.hdrlen, packet.end());
+    let cut = if packet.bytes.len() < end { Fit::Cut } else { Fit::No };
+    let ends = |at| if at == end { Fit::Exact } else { Fit::No };
     let mut seen = None;
     while at < end {
         let left = packet.bytes.get(at..).unwrap_or_default();
-        let Ok((_, (number, _, count))) = subheader(left) else { return (Fit::Cut, seen) };
+        let Ok((_, (number, pad, count))) = subheader(left) else { return (cut, seen) };
         at = at.saturating_add(SUBHEADER);
         if number == 12 {
-            let fit = if at == end { Fit::Exact } else { Fit::No };
-            return (fit, seen);
+            return (ends(at), seen);
         }
-        let Some((kind, size)) = sized(number, Some(layout)) else { return (Fit::No, seen) };
-        if let Kind::State(layout) = kind
-            && count > 0
-        {
+        // Nobody sends other padding or an empty group: these are the bytes of a message.
+        let known = sized(number, layout).filter(|_| pad == 0 && count > 0);
+        let Some((kind, size)) = known else { return (Fit::No, seen) };
+        if let Kind::State(layout) = kind {
             seen = seen.or(Some(layout));
         }
         at = usize::from(count).saturating_mul(size).saturating_add(at);
     }
-    (if at == end { Fit::Exact } else { Fit::No }, seen)
+    (ends(at), seen)
 }

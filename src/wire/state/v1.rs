@@ -26,7 +26,8 @@ const SIZES: [(usize, usize, usize); 4] = [(144, 4, 1), (160, 8, 1), (152, 4, 2)
 
 /// Bytes of each of `count` states that fill `len` bytes.
 pub fn size(len: usize, count: usize) -> Option<usize> {
-    let fits = |&(size, ..): &(usize, usize, usize)| size.checked_mul(count) == Some(len);
+    let fits =
+        |&(size, ..): &(usize, usize, usize)| size.checked_mul(count) == Some(len) && len > 0;
     SIZES.iter().find(|one| fits(one)).map(|&(size, ..)| size)
 }
 
