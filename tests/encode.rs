@@ -23,11 +23,13 @@ fn testdata() -> PathBuf {
 /// `cargo run --example testdata` makes this pass.
 #[test]
 fn committed_captures_are_the_recipes() {
-    let folder = testdata().join("pflog");
-    assert_eq!(recipe::strays(&folder).unwrap(), Vec::<PathBuf>::new());
-    for file in recipe::all() {
-        let found = fs::read(folder.join(&file.name));
-        assert!(found.is_ok_and(|bytes| bytes == file.bytes), "{} differs", file.name);
+    for (name, files) in recipe::folders() {
+        let folder = testdata().join(name);
+        assert_eq!(recipe::strays(&folder, &files).unwrap(), Vec::<PathBuf>::new());
+        for file in files {
+            let found = fs::read(folder.join(&file.name));
+            assert!(found.is_ok_and(|bytes| bytes == file.bytes), "{name}/{} differs", file.name);
+        }
     }
 }
 
