@@ -111,9 +111,9 @@ fn ethernet() -> Vec<u8> {
     log.finish()
 }
 
-/// A packet of five states in pieces: two and three of them, out of order, with one missing.
+/// A packet of three states in pieces: two and three of them, out of order, with one missing.
 fn fragments() -> Vec<u8> {
-    let states = &cast::all(Layout::OpenBsd6)[..5];
+    let states = &cast::all(Layout::OpenBsd6)[..3];
     let frame = Frame::of(Layout::OpenBsd6, Action::Ins, &messages(states)).bytes();
     let group = [1, 0, 0x5e, 0, 0, 0xf0];
     let mut log = Log::new(Order::Little, link_type::ETHERNET);
@@ -126,16 +126,16 @@ fn fragments() -> Vec<u8> {
         }
     };
     pieces(&[], &[0]);
-    pieces(&[680], &[0, 1]);
-    pieces(&[680], &[1, 0]);
-    pieces(&[480, 960], &[0, 1, 2]);
-    pieces(&[480, 960], &[2, 0, 1]);
+    pieces(&[400], &[0, 1]);
+    pieces(&[400], &[1, 0]);
+    pieces(&[280, 560], &[0, 1, 2]);
+    pieces(&[280, 560], &[2, 0, 1]);
     // The second, then the first is missing.
-    pieces(&[480, 960], &[0, 2]);
-    pieces(&[680], &[1]);
+    pieces(&[280, 560], &[0, 2]);
+    pieces(&[400], &[1]);
     // The first is not even the pfsync header; one comes twice.
     pieces(&[16], &[0, 1]);
-    pieces(&[680], &[0, 0, 1]);
+    pieces(&[400], &[0, 0, 1]);
     let ack = [Message::Ack { id: states[0].id, creatorid: A }];
     let last = Frame::of(Layout::OpenBsd6, Action::InsAck, &ack);
     log.add(&NODE_A.sends(0x200, &last));

@@ -112,7 +112,7 @@ fn storm() -> Vec<u8> {
         let at = 10.0 + f64::from(n) * 0.001;
         wire.add(at, NODE_A, &Frame::of(SIX, Action::UpdC, &updates));
     }
-    for n in 0..40_u32 {
+    for n in 0..25_u32 {
         let request = Message::Request { id: 0xbad0_0000 + u64::from(n), creatorid: A };
         let at = 20.0 + f64::from(n) * 0.0005;
         wire.add(at, NODE_B, &one(SIX, Action::UpdReq, request));
