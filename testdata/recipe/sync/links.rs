@@ -117,35 +117,38 @@ fn fragments() -> Vec<u8> {
     let frame = Frame::of(Layout::OpenBsd6, Action::Ins, &messages(states)).bytes();
     let group = [1, 0, 0x5e, 0, 0, 0xf0];
     let mut log = Log::new(Order::Little, link_type::ETHERNET);
-    let mut id = 0x100;
-    let mut pieces = |cuts: &[usize], order: &[usize]| {
+    let mut id = 0;
+    let mut pieces = |apart: f64, cuts: &[usize], order: &[usize]| {
         id += 1;
-        let all = NODE_A.ip(id).fragments(PFSYNC, &frame, cuts);
-        for place in order {
-            log.add(&NODE_A.frame(group, &[], &all[*place]));
+        let all = NODE_A.ip(0x100 + id).fragments(PFSYNC, &frame, cuts);
+        for (nth, place) in (0_u8..).zip(order) {
+            let at = f64::from(id) + apart * f64::from(nth);
+            log.add_at(at, &NODE_A.frame(group, &[], &all[*place]));
         }
     };
-    pieces(&[], &[0]);
-    pieces(&[400], &[0, 1]);
-    pieces(&[400], &[1, 0]);
-    pieces(&[280, 560], &[0, 1, 2]);
-    pieces(&[280, 560], &[2, 0, 1]);
+    pieces(0.001, &[], &[0]);
+    pieces(0.001, &[400], &[0, 1]);
+    pieces(0.001, &[400], &[1, 0]);
+    pieces(0.001, &[280, 560], &[0, 1, 2]);
+    pieces(0.001, &[280, 560], &[2, 0, 1]);
     // The second, then the first is missing.
-    pieces(&[280, 560], &[0, 2]);
-    pieces(&[400], &[1]);
+    pieces(0.001, &[280, 560], &[0, 2]);
+    pieces(0.001, &[400], &[1]);
     // The first is not even the pfsync header; one comes twice.
-    pieces(&[16], &[0, 1]);
-    pieces(&[400], &[0, 0, 1]);
+    pieces(0.001, &[16], &[0, 1]);
+    pieces(0.001, &[400], &[0, 0, 1]);
+    // Nobody waits that long.
+    pieces(300.0, &[400], &[0, 1]);
     let ack = [Message::Ack { id: states[0].id, creatorid: A }];
     let last = Frame::of(Layout::OpenBsd6, Action::InsAck, &ack);
-    log.add(&NODE_A.sends(0x200, &last));
+    log.add_at(400.0, &NODE_A.sends(0x200, &last));
     // IPv6: FreeBSD.
     let frame = Frame::of(Layout::FreeBsd1400, Action::Ins, &messages(&states[..2])).bytes();
     let (first, second) = frame.split_at(320);
-    for (offset, more, part) in [(0, true, first), (40, false, second)] {
+    for (at, offset, more, part) in [(401.0, 0, true, first), (401.001, 40, false, second)] {
         let piece = ip::fragment(PFSYNC, offset, more, 0x240, part);
         let packet = pfsync::ip("fe80::a", GROUP6).packet(FRAGMENT, &piece);
-        log.add(&NODE_A.frame([0x33, 0x33, 0, 0, 0, 0xf0], &[], &packet));
+        log.add_at(at, &NODE_A.frame([0x33, 0x33, 0, 0, 0, 0xf0], &[], &packet));
     }
     log.finish()
 }
