@@ -38,6 +38,17 @@ fn committed_captures_are_the_recipes() {
     }
 }
 
+/// What is kept of a capture elsewhere is named after the file alone.
+#[test]
+fn captures_of_all_folders_have_their_own_names() {
+    let folders = recipe::folders();
+    let mut names: Vec<_> = folders.iter().flat_map(|(_, files)| files).map(|f| &f.name).collect();
+    let count = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
+
 #[test]
 fn specimens_have_their_own_names() {
     for list in [encode::zoo::ipv4(), encode::zoo::ipv6(), encode::zoo::common()] {

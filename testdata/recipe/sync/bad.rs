@@ -17,7 +17,7 @@ const FIVE: Layout = Layout::FreeBsd1301;
 pub(super) fn files() -> Vec<File> {
     vec![
         File::new("bad-counts.pcap", counts()),
-        File::new("bad-lengths.pcap", lengths()),
+        File::new("bad-frames.pcap", lengths()),
         File::new("bad-sizes.pcap", sizes()),
         File::new("atm-18.pcap", atm()),
         File::new("hhdlc-121.pcap", hhdlc()),

@@ -75,8 +75,8 @@ pub(super) fn files() -> Vec<File> {
         File::new("link-18.pcap", openbsd.finish()),
         File::new("link-121.pcap", freebsd.finish()),
         File::new("link-246.pcap", any.finish()),
-        File::new("link-raw101.pcap", raw.finish()),
-        File::new("link-ethernet.pcap", ethernet()),
+        File::new("link-pfsync-raw101.pcap", raw.finish()),
+        File::new("link-pfsync-ethernet.pcap", ethernet()),
         File::new("fragments.pcap", fragments()),
     ]
 }
