@@ -1,4 +1,4 @@
-//! Writes the captures of `testdata/pflog`: `cargo run --example testdata`.
+//! Writes the captures of `testdata/pflog` and `testdata/pfsync`: `cargo run --example testdata`.
 //!
 //! With `--check` nothing is written; the files that differ from what is here are named and the
 //! exit status is 1.
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::{env, fs, io};
 
 fn main() -> io::Result<ExitCode> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/pflog");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
     match env::args().nth(1).as_deref() {
         None => write(&folder),
         Some("--check") => check(&folder),
@@ -23,23 +23,30 @@ fn main() -> io::Result<ExitCode> {
     }
 }
 
-fn write(folder: &Path) -> io::Result<ExitCode> {
-    fs::create_dir_all(folder)?;
-    for stray in recipe::strays(folder)? {
-        fs::remove_file(stray)?;
-    }
-    for file in recipe::all() {
-        fs::write(folder.join(&file.name), &file.bytes)?;
+fn write(testdata: &Path) -> io::Result<ExitCode> {
+    for (name, files) in recipe::folders() {
+        let folder = testdata.join(name);
+        fs::create_dir_all(&folder)?;
+        for stray in recipe::strays(&folder, &files)? {
+            fs::remove_file(stray)?;
+        }
+        for file in files {
+            fs::write(folder.join(&file.name), &file.bytes)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(folder: &Path) -> io::Result<ExitCode> {
-    let mut wrong: Vec<PathBuf> = recipe::strays(folder)?;
-    for file in recipe::all() {
-        let path = folder.join(&file.name);
-        if fs::read(&path).ok().as_ref() != Some(&file.bytes) {
-            wrong.push(path);
+fn check(testdata: &Path) -> io::Result<ExitCode> {
+    let mut wrong: Vec<PathBuf> = Vec::new();
+    for (name, files) in recipe::folders() {
+        let folder = testdata.join(name);
+        wrong.extend(recipe::strays(&folder, &files)?);
+        for file in files {
+            let path = folder.join(&file.name);
+            if fs::read(&path).ok().as_ref() != Some(&file.bytes) {
+                wrong.push(path);
+            }
         }
     }
     for path in &wrong {

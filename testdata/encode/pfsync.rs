@@ -164,21 +164,20 @@ impl Action {
 
     /// The number, `None` where the version does not have it.
     pub fn number(self, layout: Layout) -> Option<u8> {
-        use Action as A;
         let version = layout.version();
         if version < 5 {
             let number = match self {
-                A::Clr => 0,
-                A::Ins => 1,
-                A::Upd => 2,
-                A::Del => 3,
-                A::UpdC => 4,
-                A::DelC => 5,
-                A::InsF => 6,
-                A::DelF => 7,
-                A::UpdReq => 8,
-                A::Bus => 9,
-                A::Tdb => 10,
+                Self::Clr => 0,
+                Self::Ins => 1,
+                Self::Upd => 2,
+                Self::Del => 3,
+                Self::UpdC => 4,
+                Self::DelC => 5,
+                Self::InsF => 6,
+                Self::DelF => 7,
+                Self::UpdReq => 8,
+                Self::Bus => 9,
+                Self::Tdb => 10,
                 _ => return None,
             };
             // PFSYNC_ACT_MAX.
@@ -190,28 +189,28 @@ impl Action {
             _ => (1, 3),
         };
         Some(match self {
-            A::Clr => 0,
-            A::Ins => ins,
-            A::InsAck => 2,
-            A::Upd => upd,
-            A::UpdC => 4,
-            A::UpdReq => 5,
-            A::Del => 6,
-            A::DelC => 7,
-            A::InsF => 8,
-            A::DelF => 9,
-            A::Bus => 10,
-            A::Tdb => {
+            Self::Clr => 0,
+            Self::Ins => ins,
+            Self::InsAck => 2,
+            Self::Upd => upd,
+            Self::UpdC => 4,
+            Self::UpdReq => 5,
+            Self::Del => 6,
+            Self::DelC => 7,
+            Self::InsF => 8,
+            Self::DelF => 9,
+            Self::Bus => 10,
+            Self::Tdb => {
                 if version == 6 {
                     15
                 } else {
                     11
                 }
             }
-            A::Eof => 12,
-            A::OldIns if version == 6 => 1,
-            A::OldUpd if version == 6 => 3,
-            A::OldTdb if version == 6 => 11,
+            Self::Eof => 12,
+            Self::OldIns if version == 6 => 1,
+            Self::OldUpd if version == 6 => 3,
+            Self::OldTdb if version == 6 => 11,
             _ => return None,
         })
     }
@@ -223,10 +222,8 @@ pub struct Frame {
     layout: Layout,
     /// The check sum of the ruleset: MD5 in versions 3 to 5, zero in version 6 since 7.4.
     pub checksum: [u8; 16],
-    /// The version byte, to lie about it.
-    pub version: u8,
-    /// Added to the length field of versions 5 and 6, to lie about it.
-    pub lie: i16,
+    version: u8,
+    lie: i16,
     body: Vec<u8>,
     /// Action and count of versions 1 to 4.
     single: (u8, u8),
@@ -246,6 +243,16 @@ impl Frame {
     /// A packet of one kind of message.
     pub fn of(layout: Layout, action: Action, messages: &[Message]) -> Self {
         Self::new(layout).add(action, messages)
+    }
+
+    /// With another version byte.
+    pub fn version(self, version: u8) -> Self {
+        Self { version, ..self }
+    }
+
+    /// With `lie` added to the length field of versions 5 and 6.
+    pub fn lie(self, lie: i16) -> Self {
+        Self { lie, ..self }
     }
 
     /// Adds messages of one kind; versions 1 to 4 have room for one kind only.

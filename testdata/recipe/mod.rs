@@ -1,4 +1,4 @@
-//! What the captures of `testdata/pflog` hold.
+//! What the captures of `testdata/pflog` and `testdata/pfsync` hold.
 #![allow(dead_code, unreachable_pub, reason = "the generator and its test use different parts")]
 #![allow(
     clippy::indexing_slicing,
@@ -10,10 +10,12 @@ mod broken;
 mod cut;
 mod flow;
 mod links;
+pub mod sync;
 pub mod systems;
 mod translated;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fs, io};
 
 use crate::encode::capture::{Pcap, Time, Unit};
@@ -25,7 +27,7 @@ use crate::encode::{Order, Random, zoo};
 /// A file to write.
 #[derive(Debug)]
 pub struct File {
-    /// Its name in `testdata/pflog`.
+    /// Its name in its folder.
     pub name: String,
     /// What it holds.
     pub bytes: Vec<u8>,
@@ -37,7 +39,12 @@ impl File {
     }
 }
 
-/// Every file.
+/// The folders of `testdata` and what belongs in them.
+pub fn folders() -> [(&'static str, Vec<File>); 2] {
+    [("pflog", all()), ("pfsync", sync::all())]
+}
+
+/// Every file of `pflog`.
 pub fn all() -> Vec<File> {
     let mut files = systems::files();
     files.extend(translated::files());
@@ -50,13 +57,12 @@ pub fn all() -> Vec<File> {
     files
 }
 
-/// Files in `folder` that no recipe makes.
-pub fn strays(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let known: Vec<String> = all().into_iter().map(|file| file.name).collect();
+/// Files in `folder` that are none of `files`.
+pub fn strays(folder: &Path, files: &[File]) -> io::Result<Vec<PathBuf>> {
     let mut strays = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if !known.iter().any(|name| entry.file_name() == name.as_str()) {
+        if !files.iter().any(|file| entry.file_name() == file.name.as_str()) {
             strays.push(entry.path());
         }
     }
@@ -73,6 +79,12 @@ struct Clock {
 impl Clock {
     fn new() -> Self {
         Self { nanos: 1_767_323_045_678_901_000, steps: Random::new(117) }
+    }
+
+    /// So many seconds after the first time.
+    fn after(seconds: f64) -> Time {
+        let nanos = Self::new().nanos + Duration::from_secs_f64(seconds).as_micros() as u64 * 1000;
+        Time { sec: (nanos / 1_000_000_000) as u32, nsec: (nanos % 1_000_000_000) as u32 }
     }
 
     fn next(&mut self) -> Time {
@@ -104,6 +116,11 @@ impl Log {
 
     fn add(&mut self, bytes: &[u8]) {
         self.pcap.record(self.clock.next(), bytes);
+    }
+
+    /// Adds a record so many seconds after the first.
+    fn add_at(&mut self, seconds: f64, bytes: &[u8]) {
+        self.pcap.record(Clock::after(seconds), bytes);
     }
 
     /// Adds what a snapshot length leaves of a record.

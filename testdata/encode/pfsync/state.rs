@@ -376,7 +376,7 @@ impl State {
         out.extend(self.rt_addr);
         // rt_ifp
         out.resize(out.len() + pointer, 0);
-        let counts = [self.packets[0] + self.packets[1], self.bytes[0] + self.bytes[1]];
+        let counts = [self.packets, self.bytes].map(|[a, b]| a.wrapping_add(b));
         for word in [self.creation, self.expire, counts[0] as u32, counts[1] as u32] {
             out.extend(word.to_be_bytes());
         }
