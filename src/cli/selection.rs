@@ -49,7 +49,8 @@ impl Selection {
         for ((at, interface, frame), record) in batch.frames().zip(&batch.records) {
             let writer = writers.get(at).copied().unwrap_or_else(|| Writer::new(interface.order));
             let event = decode(frame, interface.order, writer);
-            if let (Kind::Undecoded, Some(error)) = (event.kind, event.error) {
+            // A logged packet that is no packet is pf's to judge, not the file's fault.
+            if let (Kind::Undecoded | Kind::Pfsync, Some(error)) = (event.kind, event.error) {
                 let (record, offset) = (frame.number, record.offset);
                 undecoded.first.get_or_insert(First { after: taken, record, offset, error });
                 undecoded.count += 1;
