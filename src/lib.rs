@@ -19,6 +19,7 @@ pub mod filter;
 pub mod packet;
 pub mod pf;
 pub mod sink;
+pub mod states;
 pub mod summary;
 pub mod text;
 pub mod time;

@@ -1,0 +1,21 @@
+//! The state table rebuilt from pfsync: which states there are, and whether the firewalls that
+//! tell each other of them do it well.
+//!
+//! Threads that decode make an [`Op`] of each message; one that applies them in their order has
+//! the [`Table`].
+
+pub mod entry;
+mod flows;
+mod lifetime;
+pub mod line;
+mod list;
+pub mod op;
+mod record;
+pub mod table;
+mod wheel;
+
+pub use entry::{Entry, Sort};
+pub use lifetime::GRACE_S;
+pub use line::{Verbosity, push_state};
+pub use op::{Facts, Op};
+pub use table::{Counters, Effect, Outcome, Regression, Table};

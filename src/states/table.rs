@@ -1,0 +1,479 @@
+//! The state table as the messages tell it.
+//!
+//! Each message costs the same however many states there are; only a clear costs as much as it
+//! clears. Nothing here reads a clock: time is that of the messages.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+
+use hashbrown::HashTable;
+use serde::Serialize;
+
+use crate::pf::SyncAction;
+use crate::time::Timestamp;
+use crate::wire::pfsync::messages::Compressed;
+use crate::wire::state::Ids;
+
+use super::entry::{Entry, Sort};
+use super::flows::Flows;
+use super::lifetime::Lifetimes;
+use super::list::{AGE, GROUP, LISTS, Link, List, NIL, Slab};
+use super::op::{Facts, Op, What};
+use super::record::{Name, Record, Side, Whole};
+use super::wheel::Wheel;
+
+/// Senders that are told apart.
+const SENDERS: usize = 1024;
+/// States whose end is looked at for each message, at most.
+const LOOKS: usize = 64;
+
+/// What happened to the table so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Counters {
+    /// States inserted, by an insertion.
+    pub inserted: u64,
+    /// Insertions of states that were there: they replace them.
+    pub replaced: u64,
+    /// States inserted by an update, because their insertion was not seen.
+    pub adopted: u64,
+    /// Full updates of states that were there.
+    pub updated: u64,
+    /// Compressed updates of states that were there.
+    pub compressed: u64,
+    /// Compressed updates of states that were not.
+    pub orphans: u64,
+    /// States deleted.
+    pub deleted: u64,
+    /// Deletions of states that were not there.
+    pub missing: u64,
+    /// States that clears took away.
+    pub cleared: u64,
+    /// States that ended by their time and were never deleted.
+    pub expired: u64,
+    /// States dropped because there were too many.
+    pub dropped: u64,
+    /// States acknowledged by a peer.
+    pub acknowledged: u64,
+    /// States without a name (version 1), which cannot be followed.
+    pub nameless: u64,
+}
+
+/// What a message did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// A new state.
+    Inserted,
+    /// A state that was there, inserted again.
+    Replaced,
+    /// A new state, by an update.
+    Adopted,
+    /// A state changed.
+    Updated,
+    /// A compressed update of a state that is not there.
+    Orphan,
+    /// A state went.
+    Deleted,
+    /// A deletion of a state that is not there.
+    Missing,
+    /// So many states went.
+    Cleared(u64),
+    /// Nothing in the table.
+    None,
+}
+
+/// A window that went back: the sequence number a side may send from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Regression {
+    /// The state.
+    pub ids: Ids,
+    /// True for the side that sent the first packet.
+    pub src: bool,
+    /// Where its window began.
+    pub from: u32,
+    /// Where it begins now.
+    pub to: u32,
+}
+
+/// What came of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// What it did.
+    pub effect: Effect,
+    /// A window that it moves back.
+    pub regression: Option<Regression>,
+}
+
+/// The states.
+#[derive(Debug)]
+pub struct Table {
+    max: usize,
+    hasher: RandomState,
+    slab: Slab,
+    index: HashTable<u32>,
+    ages: List,
+    groups: BTreeMap<(u32, Name), List>,
+    wheel: Wheel,
+    flows: Option<Flows>,
+    lifetimes: Lifetimes,
+    senders: Vec<IpAddr>,
+    now: Timestamp,
+    counters: Counters,
+}
+
+impl Table {
+    /// A table of at most so many states; there is room for one at least.
+    pub fn new(max_states: usize) -> Self {
+        Self {
+            max: max_states.clamp(1, (NIL - 1) as usize),
+            hasher: RandomState::new(),
+            slab: Slab::default(),
+            index: HashTable::new(),
+            ages: List::EMPTY,
+            groups: BTreeMap::new(),
+            wheel: Wheel::new(),
+            flows: None,
+            lifetimes: Lifetimes::new(),
+            senders: Vec::new(),
+            now: Timestamp(i64::MIN),
+            counters: Counters::default(),
+        }
+    }
+
+    /// The same, which also finds states by their addresses: [`Table::find`].
+    pub fn with_flows(max_states: usize) -> Self {
+        Self { flows: Some(Flows::default()), ..Self::new(max_states) }
+    }
+
+    /// States in it.
+    pub const fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// True without states.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What happened to it so far.
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Time of the table: the latest it was told.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Bytes it has allocated, but for the groups of creators and interfaces.
+    pub fn memory(&self) -> usize {
+        self.slab
+            .memory()
+            .saturating_add(self.index.allocation_size())
+            .saturating_add(self.wheel.memory())
+            .saturating_add(self.flows.as_ref().map_or(0, Flows::memory))
+    }
+
+    /// Does what a message says.
+    pub fn apply(&mut self, op: &Op) -> Outcome {
+        self.advance(op.facts.ts, LOOKS);
+        let mut regression = None;
+        let effect = match (&op.what, op.action) {
+            (What::Whole(whole), SyncAction::Del) => self.delete(whole.ids()),
+            (What::Whole(whole), SyncAction::Ins | SyncAction::Oins) => {
+                self.insert(whole, &op.facts)
+            }
+            (What::Whole(whole), _) => self.update(whole, &op.facts, &mut regression),
+            (What::Compressed(update), _) => self.compressed(update, &op.facts, &mut regression),
+            (What::Named(ids), SyncAction::DelC) => self.delete(*ids),
+            (What::Named(ids), SyncAction::InsAck) => self.acknowledge(*ids),
+            (What::Clear { ifname, creatorid }, _) => self.clear(*creatorid, *ifname),
+            (What::Other, SyncAction::Ins | SyncAction::Upd | SyncAction::Del) => {
+                count(&mut self.counters.nameless);
+                Effect::None
+            }
+            (What::Named(_) | What::Bus { .. } | What::Other, _) => Effect::None,
+        };
+        Outcome { effect, regression }
+    }
+
+    /// Takes away what has ended by `now` without a deletion.
+    pub fn expire(&mut self, now: Timestamp) {
+        self.advance(now, usize::MAX);
+    }
+
+    fn advance(&mut self, now: Timestamp, mut looks: usize) {
+        self.now = self.now.max(now);
+        let second = self.now.split().0;
+        self.wheel.start(second);
+        while let Some(slot) = self.wheel.ended(&mut self.slab, second, &mut looks) {
+            self.remove(slot);
+            count(&mut self.counters.expired);
+        }
+    }
+
+    fn hash(&self, ids: Ids) -> u64 {
+        self.hasher.hash_one(ids)
+    }
+
+    fn slot(&self, ids: Ids) -> Option<u32> {
+        let same = |&slot: &u32| self.slab.get(slot).is_some_and(|found| found.whole.ids() == ids);
+        self.index.find(self.hash(ids), same).copied()
+    }
+
+    fn insert(&mut self, whole: &Whole, facts: &Facts) -> Effect {
+        let known = self.slot(whole.ids());
+        if let Some(slot) = known {
+            self.remove(slot);
+        }
+        self.add(whole, facts, true);
+        if known.is_some() {
+            count(&mut self.counters.replaced);
+            Effect::Replaced
+        } else {
+            count(&mut self.counters.inserted);
+            Effect::Inserted
+        }
+    }
+
+    fn add(&mut self, whole: &Whole, facts: &Facts, inserted: bool) {
+        while self.slab.len() >= self.max && self.ages.head != NIL {
+            self.remove(self.ages.head);
+            count(&mut self.counters.dropped);
+        }
+        let ids = whole.ids();
+        let record = Record {
+            whole: *whole,
+            first: facts.ts,
+            last: facts.ts,
+            counted: facts.ts,
+            deadline_s: self.lifetimes.whole(facts.ts, whole),
+            rates: [-1.0; 2],
+            messages: 1,
+            links: [Link::NONE; LISTS],
+            sender: self.sender(facts.sender),
+            bucket: 0,
+            inserted,
+            acknowledged: false,
+        };
+        let Some(slot) = self.slab.insert(record) else { return };
+        let (slab, hasher) = (&self.slab, &self.hasher);
+        let hash = |&slot: &u32| slab.get(slot).map_or(0, |r| hasher.hash_one(r.whole.ids()));
+        self.index.insert_unique(hasher.hash_one(ids), slot, hash);
+        self.ages.push(&mut self.slab, AGE, slot);
+        let group = self.groups.entry((ids.creatorid, whole.ifname)).or_insert(List::EMPTY);
+        group.push(&mut self.slab, GROUP, slot);
+        self.wheel.insert(&mut self.slab, slot);
+        if let Some(flows) = &mut self.flows {
+            flows.insert(&mut self.slab, slot);
+        }
+    }
+
+    fn remove(&mut self, slot: u32) {
+        let Some(record) = self.slab.get(slot) else { return };
+        let (ids, ifname) = (record.whole.ids(), record.whole.ifname);
+        if let Some(flows) = &mut self.flows {
+            flows.remove(&mut self.slab, slot);
+        }
+        self.wheel.remove(&mut self.slab, slot);
+        if let Some(group) = self.groups.get_mut(&(ids.creatorid, ifname)) {
+            group.remove(&mut self.slab, GROUP, slot);
+            if group.head == NIL {
+                self.groups.remove(&(ids.creatorid, ifname));
+            }
+        }
+        self.ages.remove(&mut self.slab, AGE, slot);
+        let hash = self.hash(ids);
+        if let Ok(entry) = self.index.find_entry(hash, |&found| found == slot) {
+            entry.remove();
+        }
+        self.slab.remove(slot);
+    }
+
+    /// A full update: of a state that is not there it is an insertion, as for the kernel.
+    fn update(
+        &mut self,
+        whole: &Whole,
+        facts: &Facts,
+        regression: &mut Option<Regression>,
+    ) -> Effect {
+        let ids = whole.ids();
+        let Some(slot) = self.slot(ids) else {
+            self.add(whole, facts, false);
+            count(&mut self.counters.adopted);
+            return Effect::Adopted;
+        };
+        let deadline = self.lifetimes.whole(facts.ts, whole);
+        let Some(old) = self.slab.get(slot).map(|record| record.whole) else {
+            return Effect::None;
+        };
+        *regression = regressed(ids, old.sides, whole.sides);
+        if old.wire != whole.wire || old.stack != whole.stack || old.ifname != whole.ifname {
+            // The lists that it is in are no longer its own.
+            let kept = self.slab.get(slot).copied();
+            self.remove(slot);
+            self.add(whole, facts, false);
+            if let (Some(new), Some(old)) = (self.slot(ids), kept)
+                && let Some(record) = self.slab.get_mut(new)
+            {
+                (record.first, record.inserted) = (old.first, old.inserted);
+                record.messages = old.messages.saturating_add(1);
+            }
+        } else {
+            if let Some(record) = self.slab.get_mut(slot) {
+                record.count(whole, facts.ts);
+            }
+            self.touch(slot, facts, deadline);
+        }
+        count(&mut self.counters.updated);
+        Effect::Updated
+    }
+
+    fn compressed(
+        &mut self,
+        update: &Compressed,
+        facts: &Facts,
+        regression: &mut Option<Regression>,
+    ) -> Effect {
+        let Some(slot) = self.slot(update.ids) else {
+            count(&mut self.counters.orphans);
+            return Effect::Orphan;
+        };
+        let Some(record) = self.slab.get_mut(slot) else { return Effect::None };
+        let sides = record.whole.sides;
+        record.whole.compressed(update);
+        *regression = regressed(update.ids, sides, record.whole.sides);
+        let deadline = self.lifetimes.compressed(facts.ts, update, record.deadline_s);
+        self.touch(slot, facts, deadline);
+        count(&mut self.counters.compressed);
+        Effect::Updated
+    }
+
+    /// A message about a state: it is now the youngest.
+    fn touch(&mut self, slot: u32, facts: &Facts, deadline_s: i64) {
+        let sender = self.sender(facts.sender);
+        let Some(record) = self.slab.get_mut(slot) else { return };
+        record.last = record.last.max(facts.ts);
+        record.sender = sender;
+        record.messages = record.messages.saturating_add(1);
+        let earlier = deadline_s < record.deadline_s;
+        record.deadline_s = deadline_s;
+        if earlier {
+            self.wheel.remove(&mut self.slab, slot);
+            self.wheel.insert(&mut self.slab, slot);
+        }
+        if self.ages.tail != slot {
+            self.ages.remove(&mut self.slab, AGE, slot);
+            self.ages.push(&mut self.slab, AGE, slot);
+        }
+    }
+
+    fn delete(&mut self, ids: Ids) -> Effect {
+        let Some(slot) = self.slot(ids) else {
+            count(&mut self.counters.missing);
+            return Effect::Missing;
+        };
+        self.remove(slot);
+        count(&mut self.counters.deleted);
+        Effect::Deleted
+    }
+
+    fn acknowledge(&mut self, ids: Ids) -> Effect {
+        if let Some(slot) = self.slot(ids)
+            && let Some(record) = self.slab.get_mut(slot)
+        {
+            record.acknowledged = true;
+            count(&mut self.counters.acknowledged);
+        }
+        Effect::None
+    }
+
+    /// A clear: all of a creator, or those on an interface.
+    fn clear(&mut self, creatorid: u32, ifname: Name) -> Effect {
+        let mut cleared: u64 = 0;
+        while let Some(slot) = self.first_of(creatorid, ifname) {
+            self.remove(slot);
+            count(&mut cleared);
+        }
+        self.counters.cleared = self.counters.cleared.saturating_add(cleared);
+        Effect::Cleared(cleared)
+    }
+
+    fn first_of(&self, creatorid: u32, ifname: Name) -> Option<u32> {
+        if ifname != Name::default() {
+            return self.groups.get(&(creatorid, ifname)).map(|group| group.head);
+        }
+        let (&(found, _), group) = self.groups.range((creatorid, Name::default())..).next()?;
+        (found == creatorid).then_some(group.head)
+    }
+
+    /// The number of a sender; those beyond the bound share one.
+    fn sender(&mut self, sender: Option<IpAddr>) -> u16 {
+        let Some(sender) = sender else { return u16::MAX };
+        let at = self.senders.iter().position(|&known| known == sender);
+        let at = at.unwrap_or_else(|| {
+            if self.senders.len() < SENDERS {
+                self.senders.push(sender);
+            }
+            self.senders.len().saturating_sub(usize::from(self.senders.last() == Some(&sender)))
+        });
+        u16::try_from(at).unwrap_or(u16::MAX)
+    }
+
+    /// The state of this name.
+    pub fn get(&self, ids: Ids) -> Option<Entry<'_>> {
+        self.entry(self.slot(ids)?)
+    }
+
+    fn entry(&self, slot: u32) -> Option<Entry<'_>> {
+        let record = self.slab.get(slot)?;
+        let sender = self.senders.get(usize::from(record.sender)).copied();
+        Some(Entry::new(record, self.now, sender))
+    }
+
+    /// The states, the least recently updated first.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        let next = |&slot: &u32| Some(self.slab.link(slot, AGE).next).filter(|&next| next != NIL);
+        let first = Some(self.ages.head).filter(|&head| head != NIL);
+        std::iter::successors(first, next).filter_map(|slot| self.entry(slot))
+    }
+
+    /// The states in an order, which is the same for the same states.
+    pub fn sorted(&self, sort: Sort) -> Vec<Entry<'_>> {
+        let mut entries: Vec<_> = self.entries().collect();
+        sort.apply(&mut entries);
+        entries
+    }
+
+    /// The state that a packet belongs to, by its addresses on either side and in either
+    /// direction; for ICMP `sport` is the id, and `dport` nothing. Of several it is one that
+    /// translates, then the one last updated. `None` without an index of flows.
+    pub fn find(
+        &self,
+        proto: u8,
+        src: IpAddr,
+        sport: u16,
+        dst: IpAddr,
+        dport: u16,
+    ) -> Option<Entry<'_>> {
+        let flows = self.flows.as_ref()?;
+        self.entry(flows.find(&self.slab, proto, (src, sport), (dst, dport))?)
+    }
+}
+
+fn count(counter: &mut u64) {
+    *counter = counter.saturating_add(1);
+}
+
+/// The first window that goes back. One that is not known yet (0) goes nowhere, and neither does
+/// one that starts anew: a side that begins again has sent less.
+fn regressed(ids: Ids, old: [Side; 2], new: [Side; 2]) -> Option<Regression> {
+    let back = |(old, new): (Side, Side)| {
+        let known = old.seqlo != 0 && new.seqlo != 0 && new.state >= old.state;
+        (known && new.seqlo.wrapping_sub(old.seqlo) > u32::MAX / 2)
+            .then_some((old.seqlo, new.seqlo))
+    };
+    let ([a, b], [c, d]) = (old, new);
+    let found = |src, (from, to)| Regression { ids, src, from, to };
+    back((a, c)).map(|w| found(true, w)).or_else(|| back((b, d)).map(|w| found(false, w)))
+}
