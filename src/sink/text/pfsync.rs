@@ -5,12 +5,10 @@
 //! another packet, the first of some fragments) there is a short form on the line itself:
 //! version, first action and its count.
 
-use std::io::Write as _;
-
 use super::Options;
 use super::fields::Fields;
 use super::put::{Bytes, Hex8, put};
-use super::state::{push_clock, push_flags, push_ids, push_levels, push_timeout, push_window};
+use super::state::{push_clock, push_flags, push_ids, push_timeout, push_window};
 use super::words::{push_cut, push_field, push_name};
 use super::{names, state};
 use crate::error::{DecodeError, Fault};
@@ -86,7 +84,7 @@ pub(super) fn push_event(out: &mut Vec<u8>, event: &Event<'_>, options: &Options
         push_message(out, packet, &message, options);
     }
     if let Some(error) = &event.error {
-        push_fault(out, error);
+        push_fault(out, event, error);
     }
 }
 
@@ -111,15 +109,18 @@ fn length(event: &Event<'_>) -> usize {
 }
 
 /// Why the messages end where they do.
-fn push_fault(out: &mut Vec<u8>, error: &DecodeError) {
+fn push_fault(out: &mut Vec<u8>, event: &Event<'_>, error: &DecodeError) {
     put!(out, "\n    [|pfsync] ");
-    if let Fault::Truncated { needed } = error.fault {
-        put!(out, "messages cut: ", needed, " bytes of pfsync are needed");
-        put!(out, " (offset ", error.offset, " of the frame)");
-    } else {
-        // Writing into a Vec does not fail.
-        let _ = write!(out, "{error}");
+    match error.fault {
+        Fault::Truncated { needed } => put!(out, "cut: the messages need ", needed, " bytes"),
+        Fault::BadLength(0) => put!(out, "messages without a size or a count"),
+        Fault::BadLength(len) => {
+            put!(out, "the header says ", len, " bytes, the packet has ", length(event));
+        }
+        // No other is found in messages.
+        _ => put!(out, error.fault.cause()),
     }
+    put!(out, " (offset ", error.offset, " of the frame)");
 }
 
 fn push_message(out: &mut Vec<u8>, packet: &Pfsync<'_>, message: &Message<'_>, options: &Options) {
@@ -188,17 +189,15 @@ fn push_update(out: &mut Vec<u8>, message: &Message<'_>, update: &Compressed, op
         return;
     }
     let number = protocol(update.timeout);
-    let (src, dst) = (&update.src, &update.dst);
     put!(out, BELOW);
-    match number {
-        Some(number) => push_levels(out, src.state, dst.state, number),
-        None => put!(out, src.state.0, ":", dst.state.0),
-    }
-    if number == Some(proto::TCP) {
-        put!(out, "  ");
-        push_window(out, src);
-        put!(out, "  ");
-        push_window(out, dst);
+    for (label, peer) in [("src ", &update.src), (", dst ", &update.dst)] {
+        let name = number.and_then(|number| peer.state.name(number));
+        put!(out, label);
+        push_name(out, name, "", peer.state.0, "");
+        if number == Some(proto::TCP) {
+            put!(out, " ");
+            push_window(out, peer);
+        }
     }
     if update.expire_s != 0 {
         put!(out, ", expires in ");

@@ -99,7 +99,7 @@ fn push_end(out: &mut Vec<u8>, end: End, domain: u16, transport: u8, options: &O
 }
 
 /// How far both ends have come: names, for ICMP and what has no name numbers.
-pub(super) fn push_levels(out: &mut Vec<u8>, first: PeerState, second: PeerState, number: u8) {
+fn push_levels(out: &mut Vec<u8>, first: PeerState, second: PeerState, number: u8) {
     let either = |state| first == state || second == state;
     match (first.name(number), second.name(number)) {
         _ if number == proto::TCP && either(PeerState::PROXY_SRC) => put!(out, "PROXY:SRC"),
@@ -241,13 +241,14 @@ fn push_route(out: &mut Vec<u8>, state: &State<'_>) {
 
 fn push_extra(out: &mut Vec<u8>, extra: &Extra<'_>, flags: StateFlags) {
     const SET_PRIO: u16 = 0x200;
-    match extra.rtableid {
-        [Some(wire), Some(stack)] if wire == stack => put!(out, ", rtable ", wire),
-        [wire, stack] => {
-            for (label, table) in [(", rtable wire ", wire), (", rtable stack ", stack)] {
-                if let Some(table) = table {
-                    put!(out, label, table);
-                }
+    // 0 is the routing table of everything else.
+    let [wire, stack] = extra.rtableid.map(Option::unwrap_or_default);
+    if wire == stack && wire != 0 {
+        put!(out, ", rtable ", wire);
+    } else {
+        for (label, table) in [(", rtable wire ", wire), (", rtable stack ", stack)] {
+            if table != 0 {
+                put!(out, label, table);
             }
         }
     }
