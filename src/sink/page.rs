@@ -25,6 +25,8 @@ pub struct Page {
     ts: Timestamp,
     /// How many packets the one being written is inside of.
     pub(super) depth: u8,
+    /// The event has pfsync's messages, so that the packet's printer leaves them.
+    pub(super) sync: bool,
 }
 
 /// Where an event's text ends.
@@ -101,6 +103,7 @@ impl Page {
         self.holes.clear();
         self.segments.clear();
         self.depth = 0;
+        self.sync = false;
     }
 
     /// Starts an event's text.

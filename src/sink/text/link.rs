@@ -49,6 +49,8 @@ pub(super) fn push(out: &mut Vec<u8>, event: &Event<'_>, options: &Options) {
                     | LinkType::IPV4
                     | LinkType::IPV6
             );
+            // pfsync devices of OpenBSD 7.4 and later show IP.
+            let raw = raw || event.pfsync.is_some() && event.packet.is_some();
             put!(out, if raw { "ip: " } else { "" });
         }
         LinkHeader::Null { af } => {

@@ -1,12 +1,14 @@
-//! A line an event, as `tcpdump` 4.99 writes it: byte for byte for whole packets.
+//! A line an event, as `tcpdump` 4.99 writes it: byte for byte for whole packets. pfsync, which it
+//! does not know, has a line for each message too, as OpenBSD's tcpdump writes them.
 //!
 //! Where tcpdump itself is wrong the right thing is written (`pflog.rs`), where it gives up on a
 //! cut header all that is there, and where it goes on into an application's protocol (DNS, NTP,
 //! HTTP) the line ends as it does for a port that it does not know.
 //!
 //! A line holds no byte of the wire but through an escape, and no newline but those of `-v` (a
-//! second line for IPv4), `-x` and `-A`; `-A` alone shows tabs and newlines of the packet as
-//! what they are, as tcpdump does.
+//! second line for IPv4), pfsync's messages, `-x` and `-A`. What follows such a newline starts with
+//! blanks or a tab, so that an event's first line can be told; `-A` alone shows tabs and newlines
+//! of the packet as what they are, as tcpdump does.
 //!
 //! Not here: what depends on other lines ([`super::page`]).
 #![forbid(unsafe_code)]
@@ -34,6 +36,7 @@ mod pfsync;
 mod put;
 mod routing;
 mod sctp;
+mod state;
 mod tcp;
 mod tcpopt;
 mod udp;
@@ -118,8 +121,14 @@ fn push_event(page: &mut Page, event: &Event<'_>, options: &Options) {
         Some(_) => {}
         None => link::push(&mut page.text, event, options),
     }
+    page.sync =
+        event.pfsync.is_some() || event.error.is_some_and(|error| error.layer == Layer::Pfsync);
+    if let Some(packet) = &event.packet {
+        ip::push(page, packet, options);
+    }
     match (&event.packet, &event.error) {
-        (Some(packet), _) => ip::push(page, packet, options),
+        _ if page.sync => pfsync::push_event(&mut page.text, event, options),
+        (Some(_), _) => {}
         (None, Some(error)) => push_error(&mut page.text, error, options),
         (None, None) => link::push_other(&mut page.text, event, options),
     }
