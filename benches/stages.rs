@@ -89,7 +89,7 @@ fn stages(c: &mut Criterion) {
     let origin = Origin::File(b"pflog".to_vec());
     let sinks: [(&str, Box<dyn Sink>); 2] = [
         ("text", Box::new(Text::new(options, TimeZone::UTC))),
-        ("json", Box::new(Json::new(origin))),
+        ("json", Box::new(Json::new(origin, Filter::default()))),
     ];
     for (name, mut sink) in sinks {
         let (mut page, mut scratch) = (Page::default(), Vec::new());

@@ -81,14 +81,14 @@ pub fn frame(data: &[u8]) {
             assert!(verbose > 0 || text.matches('\n').count() == 1, "{text:?}");
         }
         let origin = Origin::File(b"fuzz\xff\"".to_vec());
-        let json = rendered(Json::new(origin.clone()), event);
+        let json = rendered(Json::new(origin.clone(), Filter::default()), event);
         assert_eq!(json.iter().filter(|&&b| b == b'\n').count(), 1);
         let value: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
         assert_eq!(value["type"], event.kind.name());
         assert_eq!(value["frame"], 7);
         assert_eq!(value["file"], "fuzz\\xff\"");
         assert_eq!(value.get("error").is_some(), event.error.is_some());
-        let fields = rendered(Fields::new(origin, PATHS.clone()), event);
+        let fields = rendered(Fields::new(origin, PATHS.clone(), Filter::default()), event);
         assert_eq!(fields.iter().filter(|&&b| b == b'\t').count(), 3);
         assert_eq!(fields.iter().filter(|&&b| b == b'\n').count(), 1);
     });

@@ -56,6 +56,7 @@ fn no_stage_allocates_for_a_packet_it_has_seen_the_like_of() {
     }
     let origin = Origin::File(b"pflog".to_vec());
     let text = |time| Options { link: true, verbose: 1, time, ..Options::default() };
+    let filter = Filter::parse("action block and (dst port 22 or net 10/8) or ifname em*").unwrap();
     let mut sinks: Vec<(&str, TimeStyle, Box<dyn Sink>)> = vec![
         (
             "text",
@@ -63,14 +64,13 @@ fn no_stage_allocates_for_a_packet_it_has_seen_the_like_of() {
             Box::new(Text::new(text(TimeStyle::TimeOfDay), TimeZone::UTC)),
         ),
         ("text -ttt", TimeStyle::Delta, Box::new(Text::new(text(TimeStyle::Delta), TimeZone::UTC))),
-        ("json", TimeStyle::None, Box::new(Json::new(origin.clone()))),
+        ("json", TimeStyle::None, Box::new(Json::new(origin.clone(), filter.clone()))),
         (
             "fields",
             TimeStyle::None,
-            Box::new(Fields::new(origin, Paths::parse("ts,net.src").unwrap())),
+            Box::new(Fields::new(origin, Paths::parse("ts,net.src").unwrap(), filter.clone())),
         ),
     ];
-    let filter = Filter::parse("action block and (dst port 22 or net 10/8) or ifname em*").unwrap();
     let mut summary = Summary::new(summary::Options::default());
     let mut matching = 0;
     for capture in &captures {

@@ -31,27 +31,37 @@ const PRIMITIVES: &[(&str, &str)] = &[
     ("ip, ip6", "the packet's version; also in logs of systems with other numbers for IPv6"),
     (
         "tcp, udp, icmp, icmp6, igmp, sctp, esp, ah, gre, carp, vrrp, pim, pfsync, arp",
-        "the packet's protocol",
+        "the packet's protocol; pfsync: also what a pfsync device shows without an IP header",
     ),
     (
         "proto PROTOCOL, ip proto PROTOCOL, ip6 proto PROTOCOL",
         "the protocol behind IP, its extension headers and AH: a number or a name",
     ),
     ("less BYTES, greater BYTES", "the frame had at most, at least so many bytes"),
-    ("on INTERFACE, ifname INTERFACE", "pf's interface, exactly; * and ? are wildcards: 'on em*'"),
+    (
+        "on INTERFACE, ifname INTERFACE",
+        "pf's interface, or a state's, exactly; * and ? are wildcards: 'on em*'",
+    ),
     (
         "action ACTION",
         "pf's action: pass (accept), block (drop), match, nat, rdr, ..., or a number",
     ),
     ("reason REASON", "pf's reason: match, short, state-mismatch, ..., or a number"),
-    ("rnr NUMBER, rulenum NUMBER", "the rule; def is the default rule"),
+    ("rnr NUMBER, rulenum NUMBER", "the rule, or a state's; def is the default rule"),
     ("srnr NUMBER, subrulenum NUMBER", "the rule in the anchor; none: outside of anchors"),
     ("rset ANCHOR, ruleset ANCHOR", "the anchor, exactly; * and ? are wildcards"),
-    ("inbound, outbound, dir in|out|fwd", "the direction in pf's header"),
+    ("inbound, outbound, dir in|out|fwd", "the direction in pf's header, or a state's"),
     ("rid NUMBER", "FreeBSD's rule tracker (ridentifier)"),
     ("uid NUMBER, pid NUMBER", "owner of the local socket (rules with 'log (user)')"),
     ("ruleuid NUMBER, rulepid NUMBER", "who loaded the rule"),
-    ("spi NUMBER", "the SPI of ESP, of AH, of ESP in UDP, or of enc(4)"),
+    ("spi NUMBER", "the SPI of ESP, of AH, of ESP in UDP, of enc(4), or of a pfsync message (tdb)"),
+    (
+        "sync ACTION",
+        "a pfsync message of this action: ins, upd, upd_c, del, del_c, clr, ins_ack, upd_req, bus, \
+         tdb, oins, oupd, otdb, ins_f, del_f, or the number that the packet's version has for it",
+    ),
+    ("creator ID", "a pfsync message that names this creator: up to 8 hexadecimal digits"),
+    ("state ID", "a pfsync message that names this state: 16 hexadecimal digits"),
     ("truncated", "less was captured than the frame had"),
     ("suspect", "logged as pass, with a reason that means a drop"),
     ("rewritten", "pf has marked the packet as translated"),
@@ -66,7 +76,10 @@ alike, from the left, and 'not' (!), which binds most; parentheses group. A valu
 before it takes the last one: 'port 22 or 53'. Numbers are decimal, 0x hex or 0 octal. 'host', \
 'net' and 'port' look at the packet, not at pf's translated addresses nor at what an ICMP error \
 quotes; a fragment but the first has no ports. A word of pf is false for a frame without a pf \
-header.";
+header. Each message of a pfsync packet is asked by itself, with the packet that carries it: \
+'host', 'net', 'port' (of both keys), the protocols, 'ip' and 'ip6' are true if they are so of the \
+packet or of the message's state, and the whole filter must be true of one message. JSON and \
+--fields show only the messages it is true of, text shows the whole packet.";
 
 /// Where a line differs from tcpdump's on purpose.
 const TEXT: &str = "\

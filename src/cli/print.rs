@@ -14,6 +14,7 @@ use super::selection::{First, Selection, Undecoded};
 use super::{Error, Status};
 use crate::capture::Batch;
 use crate::engine::Work;
+use crate::filter::Filter;
 use crate::sink::Sink;
 use crate::sink::fields::{Fields, Paths};
 use crate::sink::json::{Json, Origin};
@@ -108,7 +109,8 @@ impl<'a> Printer<'a> {
 
     fn workers(&self, origin: &Origin) -> Vec<Renderer> {
         let selection = &self.settings.selection;
-        let worker = |_| Renderer { selection: selection.clone(), sink: self.sinks.sink(origin) };
+        let sink = || self.sinks.sink(origin, &selection.filter);
+        let worker = |_| Renderer { selection: selection.clone(), sink: sink() };
         (0..self.settings.threads).map(worker).collect()
     }
 
@@ -207,12 +209,14 @@ impl Sinks {
     }
 
     /// A renderer for the records of one source.
-    fn sink(&self, origin: &Origin) -> Option<Box<dyn Sink>> {
+    fn sink(&self, origin: &Origin, filter: &Filter) -> Option<Box<dyn Sink>> {
         Some(match self {
             Self::Count => return None,
             Self::Text(options, zone) => Box::new(Text::new(options.clone(), zone.clone())),
-            Self::Json => Box::new(Json::new(origin.clone())),
-            Self::Fields(paths) => Box::new(Fields::new(origin.clone(), paths.clone())),
+            Self::Json => Box::new(Json::new(origin.clone(), filter.clone())),
+            Self::Fields(paths) => {
+                Box::new(Fields::new(origin.clone(), paths.clone(), filter.clone()))
+            }
         })
     }
 }

@@ -1,5 +1,7 @@
 //! What an expression says of an event. Once for every frame: nothing is allocated, and what
 //! cannot change the answer is not asked.
+//!
+//! Not here: what it says of a pfsync message (`sync`).
 
 use std::net::IpAddr;
 
@@ -12,14 +14,20 @@ use crate::wire::pflog::Pflog;
 use super::expr::{Code, Expr, Net, Op, Pattern, Protos, Side, Test};
 
 impl Expr {
-    pub(super) fn matches(&self, event: &Event<'_>) -> bool {
+    /// The answer by the frame and its packet alone.
+    pub(super) fn of_frame(&self, event: &Event<'_>) -> bool {
+        self.holds(&|test| test.of_frame(event))
+    }
+
+    /// The answer by what each test says.
+    pub(super) fn holds(&self, test: &impl Fn(&Test) -> bool) -> bool {
         match self {
-            Self::Test(test) => test.matches(event),
-            Self::Not(inner) => !inner.matches(event),
+            Self::Test(this) => test(this),
+            Self::Not(inner) => !inner.holds(test),
             Self::Chain(first, rest) => {
-                rest.iter().fold(first.matches(event), |so_far, (op, part)| match op {
-                    Op::And => so_far && part.matches(event),
-                    Op::Or => so_far || part.matches(event),
+                rest.iter().fold(first.holds(test), |so_far, (op, part)| match op {
+                    Op::And => so_far && part.holds(test),
+                    Op::Or => so_far || part.holds(test),
                 })
             }
         }
@@ -27,16 +35,18 @@ impl Expr {
 }
 
 impl Test {
-    fn matches(&self, event: &Event<'_>) -> bool {
+    pub(super) fn of_frame(&self, event: &Event<'_>) -> bool {
         let packet = event.packet.as_ref();
         let pf = event.pflog.as_ref();
         let owner = pf.and_then(|h| h.owner.as_ref());
         match self {
             Self::Ip(family) => packet.is_some_and(|p| p.ip.family == *family),
             Self::Ethertype(ethertype) => event.network == Network::Other(*ethertype),
-            Self::Proto { family, number } => packet.is_some_and(|p| {
-                family.is_none_or(|family| p.ip.family == family) && carries(p, *number)
-            }),
+            Self::Proto { family, number } => match packet {
+                Some(p) => family.is_none_or(|family| p.ip.family == family) && carries(p, *number),
+                // A pfsync device may show no IP header.
+                None => family.is_none() && *number == proto::PFSYNC && event.pfsync.is_some(),
+            },
             Self::Net { side, net } => {
                 packet.is_some_and(|p| side.of(p.ip.src, p.ip.dst, |a| net.has(a)))
             }
@@ -75,9 +85,13 @@ impl Test {
                     })
             }
             Self::Truncated => event.frame.is_truncated(),
-            Self::Undecoded => event.kind == Kind::Undecoded,
+            // Where pfsync's messages end too soon, that is an event by itself.
+            Self::Undecoded => {
+                event.kind == Kind::Undecoded || (event.pfsync.is_some() && event.error.is_some())
+            }
             Self::Suspect => pf.is_some_and(Pflog::is_suspect),
             Self::Rewritten => pf.is_some_and(|h| h.other.is_some_and(|other| other.rewritten)),
+            Self::Sync(_) | Self::Creator(_) | Self::State(_) => false,
         }
     }
 }
@@ -97,7 +111,7 @@ fn carries(packet: &Packet<'_>, number: u8) -> bool {
 }
 
 impl Side {
-    fn of<T>(self, src: Option<T>, dst: Option<T>, is: impl Fn(T) -> bool) -> bool {
+    pub(super) fn of<T>(self, src: Option<T>, dst: Option<T>, is: impl Fn(T) -> bool) -> bool {
         match self {
             Self::Src => src.is_some_and(is),
             Self::Dst => dst.is_some_and(is),
@@ -108,7 +122,7 @@ impl Side {
 }
 
 impl Net {
-    fn has(self, address: IpAddr) -> bool {
+    pub(super) fn has(self, address: IpAddr) -> bool {
         match (self, address) {
             (Self::V4 { addr, mask }, IpAddr::V4(a)) => u32::from(a) & mask == addr,
             (Self::V6 { addr, mask }, IpAddr::V6(a)) => u128::from(a) & mask == addr,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::pf::{Action, Direction, Family, Reason, Systems};
+use crate::pf::{Action, Direction, Family, Reason, SyncAction, Systems};
 
 use super::lex;
 
@@ -73,6 +73,12 @@ pub(super) enum Test {
     Undecoded,
     Suspect,
     Rewritten,
+    /// The message is of this action.
+    Sync(Act),
+    /// The message names this creator.
+    Creator(u32),
+    /// The message names this state.
+    State(u64),
 }
 
 /// Which of two addresses or ports is asked for.
@@ -170,6 +176,23 @@ impl Code {
     }
 }
 
+/// An action of pfsync, by name or by number, which each version has its own meanings for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    Name(SyncAction),
+    Number(u8),
+}
+
+impl Act {
+    /// The action that a name of [`SyncAction::NAMES`] is of.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let mut all = (1..=6).flat_map(|version| {
+            (0..=u8::MAX).map(move |number| SyncAction::from_wire(version, number))
+        });
+        all.find(|action| action.name() == Some(name)).map(Self::Name)
+    }
+}
+
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -242,6 +265,9 @@ impl fmt::Display for Test {
             Self::Undecoded => f.write_str("undecoded"),
             Self::Suspect => f.write_str("suspect"),
             Self::Rewritten => f.write_str("rewritten"),
+            Self::Sync(act) => write!(f, "sync {act}"),
+            Self::Creator(id) => write!(f, "creator {id:08x}"),
+            Self::State(id) => write!(f, "state {id:016x}"),
         }
     }
 }
@@ -295,6 +321,15 @@ impl fmt::Display for Code {
         match self {
             Self::Number(n) => write!(f, "{n}"),
             Self::Name { name, .. } => f.write_str(name),
+        }
+    }
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(n) | Self::Name(SyncAction::Other(n)) => write!(f, "{n}"),
+            Self::Name(action) => f.write_str(action.name().unwrap_or_default()),
         }
     }
 }

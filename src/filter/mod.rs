@@ -12,6 +12,10 @@
 //! - A protocol is found behind IPv6's extension headers and AH as well.
 //! - A word for a field of pf's header is false for a frame without that field, so `not action
 //!   pass` is true for it.
+//! - Of a pfsync packet every message is asked by itself: the whole expression must be true of
+//!   one message together with the packet that carries it. A word that a message and the packet
+//!   both have an answer to (`host`, `proto`) is true if either says so. Where messages are
+//!   missing, the packet is asked alone.
 //!
 //! ```text
 //! words -> lex (tokens) -> parse (grammar) -> value, names (what a word stands for) -> Expr
@@ -27,6 +31,7 @@ mod expr;
 mod lex;
 mod names;
 mod parse;
+mod sync;
 mod value;
 mod words;
 
@@ -38,6 +43,7 @@ use std::fmt;
 pub use error::Error;
 
 use crate::event::Event;
+use crate::wire::pfsync::{Message, Pfsync};
 use expr::Expr;
 use names::{Names, Nowhere, System};
 
@@ -47,7 +53,7 @@ pub const MAX_LEN: usize = 64 * 1024;
 pub const MAX_DEPTH: usize = 256;
 
 /// A compiled expression.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// `None` for the empty expression, which is true of everything.
     expr: Option<Expr>,
@@ -80,10 +86,35 @@ impl Filter {
         parsed.map(|expr| Self { expr }).map_err(|error| error.of(words))
     }
 
-    /// True if the expression is true of the event.
+    /// True if the expression is true of the event: of a pfsync packet, if it is true of one of
+    /// its messages, or of the packet alone where messages are missing.
     #[inline]
     pub fn matches(&self, event: &Event<'_>) -> bool {
-        self.expr.as_ref().is_none_or(|expr| expr.matches(event))
+        let Some(expr) = &self.expr else { return true };
+        match &event.pfsync {
+            None => expr.of_frame(event),
+            Some(packet) => self.matches_pfsync(event, packet),
+        }
+    }
+
+    fn matches_pfsync(&self, event: &Event<'_>, packet: &Pfsync<'_>) -> bool {
+        let mut messages = packet.messages().map_while(Result::ok).peekable();
+        let alone = event.error.is_some() || messages.peek().is_none();
+        (alone && self.matches_frame(event))
+            || messages.any(|message| self.matches_message(event, &message))
+    }
+
+    /// True if the expression is true of a message of the event's pfsync packet.
+    #[inline]
+    pub fn matches_message(&self, event: &Event<'_>, message: &Message<'_>) -> bool {
+        self.expr.as_ref().is_none_or(|expr| expr.of_message(event, message))
+    }
+
+    /// True if the expression is true of the event whatever messages are in it: it says what
+    /// becomes of a pfsync packet without messages, and of the fault that ended them.
+    #[inline]
+    pub fn matches_frame(&self, event: &Event<'_>) -> bool {
+        self.expr.as_ref().is_none_or(|expr| expr.of_frame(event))
     }
 
     /// True if there is no expression: every event matches.

@@ -5,10 +5,10 @@
 use std::ops::Range;
 
 use crate::packet::proto;
-use crate::pf::{Action, Direction, Family, Reason};
+use crate::pf::{Action, Direction, Family, Reason, SyncAction};
 
 use super::error::{Error, nearest, quoted};
-use super::expr::{Code, Expr, Net, Op, Pattern, Protos, Side, Test};
+use super::expr::{Act, Code, Expr, Net, Op, Pattern, Protos, Side, Test};
 use super::names::{self, Names};
 use super::words::{self, Field, Kind, Protocol};
 
@@ -170,6 +170,9 @@ pub(super) fn meant(word: &str) -> Option<String> {
     if let Some(name) = of(&Reason::NAMES) {
         return Some(format!("reason {name}"));
     }
+    if let Some(name) = of(&SyncAction::NAMES) {
+        return Some(format!("sync {name}"));
+    }
     if word.parse::<u16>().is_ok() {
         return Some(format!("port {word}"));
     }
@@ -234,6 +237,9 @@ impl Value<'_> {
             Field::Spi => Test::Spi(any()?),
             Field::Less => Test::Less(any()?),
             Field::Greater => Test::Greater(any()?),
+            Field::Sync => Test::Sync(self.act()?),
+            Field::Creator => Test::Creator(self.creator()?),
+            Field::State => Test::State(self.state()?),
         })
     }
 
@@ -254,8 +260,7 @@ impl Value<'_> {
         named: fn(&'static str) -> Code,
     ) -> Result<Code, Error> {
         if self.is_number() {
-            let number = self.number(u32::from(u8::MAX))?;
-            return Ok(Code::Number(u8::try_from(number).unwrap_or(u8::MAX)));
+            return self.byte().map(Code::Number);
         }
         let lower = self.word.to_ascii_lowercase();
         let word = match (what, &*lower) {
@@ -265,10 +270,57 @@ impl Value<'_> {
         };
         match names.iter().find(|name| **name == word) {
             Some(name) => Ok(named(name)),
-            None => Err(self
-                .error(format!("{} is not the name of any {what} of pf", quoted(self.word)))
-                .suggest(nearest(word, names.iter().copied()))),
+            None => Err(self.no_name(&format!("{what} of pf"), names)),
         }
+    }
+
+    fn no_name(&self, of: &str, names: &[&'static str]) -> Error {
+        self.error(format!("{} is not the name of any {of}", quoted(self.word)))
+            .suggest(nearest(self.word, names.iter().copied()))
+    }
+
+    fn byte(&self) -> Result<u8, Error> {
+        self.number(u32::from(u8::MAX)).map(|number| u8::try_from(number).unwrap_or(u8::MAX))
+    }
+
+    fn act(&self) -> Result<Act, Error> {
+        if self.is_number() {
+            return self.byte().map(Act::Number);
+        }
+        let lower = self.word.to_ascii_lowercase();
+        let names = &SyncAction::NAMES;
+        let name = names.iter().find(|name| **name == lower);
+        name.and_then(|name| Act::named(name))
+            .ok_or_else(|| self.no_name("action of pfsync", names))
+    }
+
+    fn creator(&self) -> Result<u32, Error> {
+        let digits = self.hexadecimal("a creator is")?;
+        u32::from_str_radix(digits, 16).map_err(|_| {
+            let state = (digits.len() == 16).then(|| format!("state {digits}"));
+            self.error("a creator has 8 hexadecimal digits at most").suggest(state)
+        })
+    }
+
+    fn state(&self) -> Result<u64, Error> {
+        let digits = self.hexadecimal("a state's ID is")?;
+        match u64::from_str_radix(digits, 16) {
+            Ok(id) if digits.len() == 16 => Ok(id),
+            _ => {
+                let creator = (digits.len() == 8).then(|| format!("creator {digits}"));
+                Err(self.error("a state's ID has 16 hexadecimal digits").suggest(creator))
+            }
+        }
+    }
+
+    /// Hexadecimal digits, without the `0x` that may stand before them.
+    fn hexadecimal(&self, what: &str) -> Result<&str, Error> {
+        let word = self.word;
+        let digits = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")).unwrap_or(word);
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(self.error(format!("{what} a hexadecimal number, {} is not", quoted(word))));
+        }
+        Ok(digits)
     }
 
     fn direction(&self) -> Result<Direction, Error> {
@@ -280,8 +332,7 @@ impl Value<'_> {
 
     fn protocol(&self) -> Result<u8, Error> {
         if self.is_number() {
-            let number = self.number(u32::from(u8::MAX))?;
-            return Ok(u8::try_from(number).unwrap_or(u8::MAX));
+            return self.byte();
         }
         words::protocol(self.word).ok_or_else(|| {
             let message =

@@ -57,6 +57,9 @@ pub(super) enum Field {
     Spi,
     Less,
     Greater,
+    Sync,
+    Creator,
+    State,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +73,7 @@ pub(super) enum Flag {
 }
 
 /// The words that are read.
-const KEYWORDS: [(&str, Keyword); 51] = [
+const KEYWORDS: [(&str, Keyword); 54] = [
     ("src", Keyword::Src),
     ("dst", Keyword::Dst),
     ("host", Keyword::Kind(Kind::Host)),
@@ -122,6 +125,9 @@ const KEYWORDS: [(&str, Keyword); 51] = [
     ("suspect", Keyword::Flag(Flag::Suspect)),
     ("rewritten", Keyword::Flag(Flag::Rewritten)),
     ("direction", Keyword::Field(Field::Dir)),
+    ("sync", Keyword::Field(Field::Sync)),
+    ("creator", Keyword::Field(Field::Creator)),
+    ("state", Keyword::Field(Field::State)),
 ];
 
 const PIM: u8 = 103;
@@ -131,13 +137,8 @@ const fn of(number: u8) -> Keyword {
 }
 
 /// Words whose subject this version does not have, and the subject.
-pub(super) const LATER: [(&str, &str); 5] = [
-    ("label", "a ruleset"),
-    ("creator", "pfsync"),
-    ("state", "pfsync"),
-    ("sync", "pfsync"),
-    ("tunnel", "the tunnels of an IKE daemon"),
-];
+pub(super) const LATER: [(&str, &str); 2] =
+    [("label", "a ruleset"), ("tunnel", "the tunnels of an IKE daemon")];
 
 /// Words of pcap-filter that are not read, and what is said of them.
 const NOT_READ: [(&[&str], &str); 6] = [

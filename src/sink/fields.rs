@@ -10,6 +10,7 @@ use super::Sink;
 use super::json::{Emit, Key, Origin, describe, lines};
 use super::page::Page;
 use crate::event::Event;
+use crate::filter::Filter;
 use crate::text::push_dec;
 use crate::time::Clock;
 
@@ -59,22 +60,24 @@ fn first_of(group: Option<&serde_json::Value>) -> &str {
 pub struct Fields {
     origin: Origin,
     clock: Clock,
+    filter: Filter,
     picker: Picker,
 }
 
 impl Fields {
-    /// A renderer of these fields of one source's records.
-    pub fn new(origin: Origin, paths: Paths) -> Self {
+    /// A renderer of these fields of one source's records. Of the messages of a pfsync packet it
+    /// writes those that `filter` is true of; which events it gets has been decided before.
+    pub fn new(origin: Origin, paths: Paths, filter: Filter) -> Self {
         let values = vec![Vec::new(); paths.0.len()];
         let picker = Picker { paths: paths.0, values, open: Vec::new() };
-        Self { origin, clock: Clock::new(TimeZone::UTC), picker }
+        Self { origin, clock: Clock::new(TimeZone::UTC), filter, picker }
     }
 }
 
 impl Sink for Fields {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
         page.begin(event.frame.ts);
-        lines(event, |line| {
+        lines(event, &self.filter, |line| {
             self.picker.values.iter_mut().for_each(Vec::clear);
             describe(event, line, &self.origin, &mut self.clock, &mut self.picker);
             for (i, value) in self.picker.values.iter().enumerate() {

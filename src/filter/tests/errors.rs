@@ -117,6 +117,29 @@ did you mean 'ifname'?",
 r"  port 22 or label x
              ^^^^^
 'label' needs a ruleset: not in this version",
+r"  tcp and sync isn
+               ^^^
+'isn' is not the name of any action of pfsync
+did you mean 'ins'?",
+r"  upd_c or del_c
+  ^^^^^
+'upd_c' is not a word of the filter language
+did you mean 'sync upd_c'?",
+r"  creator 0x796ed1bg
+          ^^^^^^^^^^
+a creator is a hexadecimal number, '0x796ed1bg' is not",
+r"  creator 6500000000000001
+          ^^^^^^^^^^^^^^^^
+a creator has 8 hexadecimal digits at most
+did you mean 'state 6500000000000001'?",
+r"  sync ins and state 796ed1b8
+                     ^^^^^^^^
+a state's ID has 16 hexadecimal digits
+did you mean 'creator 796ed1b8'?",
+r"  creater 796ed1b8
+  ^^^^^^^
+'creater' is not a word of the filter language
+did you mean 'creator'?",
 r"  net ::1 mask 255.0.0.0
                ^^^^^^^^^
 an IPv6 network takes a length, not a mask",
@@ -140,7 +163,15 @@ fn errors_point_at_the_word_and_say_what_was_meant() {
 fn words_of_pcap_filter_and_of_later_versions_are_known_as_such() {
     for (expression, message) in [
         ("tunnel gw", "'tunnel' needs the tunnels of an IKE daemon: not in this version"),
-        ("port 22 or sync ins", "'sync' needs pfsync: not in this version"),
+        ("port 22 or tunnel x", "'tunnel' needs the tunnels of an IKE daemon: not in this version"),
+        ("sync 256", "'256' is more than 255"),
+        ("sync eof", "'eof' is not the name of any action of pfsync"),
+        ("creator 0x", "a creator is a hexadecimal number, '0x' is not"),
+        ("creator -1", "a creator is a hexadecimal number, '-1' is not"),
+        ("state any", "a state's ID is a hexadecimal number, 'any' is not"),
+        ("state 00000000000000001", "a state's ID has 16 hexadecimal digits"),
+        ("state 0", "a state's ID has 16 hexadecimal digits"),
+        ("creator", "expected a value for 'creator' at the end"),
         ("vlan 5", "'vlan' is not read: it has no meaning for pf's log"),
         ("len", "'len' is not read: write 'less N' or 'greater N' for the frame's length"),
         ("tcp or ether host 1", "'ether' is not read: link headers are not compared"),

@@ -3,6 +3,7 @@
 mod errors;
 mod frames;
 mod random;
+mod sync;
 mod tcpdump;
 
 use std::io;
@@ -278,6 +279,9 @@ fn an_expression_is_written_as_it_was_understood() {
         ("inbound && action accept", "dir in and action pass"),
         ("udp src or dst portrange 9-7", "udp portrange 7-9"),
         ("spi 255 or rnr def", "spi 0x000000ff or rulenum def"),
+        ("sync INS or upd_c or 13", "sync ins or sync upd_c or sync 13"),
+        ("creator 0x1 or DEADBEEF", "creator 00000001 or creator deadbeef"),
+        ("state 0x00000000000000Af", "state 00000000000000af"),
         ("net 10.0.2.0 mask 255.0.255.0", "net 10.0.2.0 mask 255.0.255.0"),
     ] {
         assert_eq!(parse(expression).to_string(), written);

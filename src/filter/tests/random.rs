@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::frames::samples;
 use super::{Filter, Known};
-use crate::filter::expr::{Code, Expr, Net, Op, Pattern, Protos, Side, Test};
+use crate::filter::expr::{Act, Code, Expr, Net, Op, Pattern, Protos, Side, Test};
 use crate::filter::words;
-use crate::pf::{Action, Direction, Family, Reason};
+use crate::pf::{Action, Direction, Family, Reason, SyncAction};
 
 fn net() -> impl Strategy<Value = Net> {
     let v4 = |addr: u32, mask: u32| Net::V4 { addr: addr & mask, mask };
@@ -64,6 +64,11 @@ fn test() -> impl Strategy<Value = Test> {
         any::<u32>().prop_map(Test::RuleUid),
         id().prop_map(Test::RulePid),
         any::<u32>().prop_map(Test::Spi),
+        any::<u8>().prop_map(|n| Test::Sync(Act::Number(n))),
+        prop::sample::select(&SyncAction::NAMES[..])
+            .prop_map(|name| Test::Sync(Act::named(name).unwrap())),
+        any::<u32>().prop_map(Test::Creator),
+        any::<u64>().prop_map(Test::State),
         prop::sample::select(vec![
             Test::Truncated,
             Test::Undecoded,
@@ -112,8 +117,8 @@ proptest! {
     fn short_cuts_do_not_change_the_answer(expr in expr()) {
         for sample in samples() {
             let event = sample.event();
-            let of = |test: &Test| Expr::Test(test.clone()).matches(&event);
-            prop_assert_eq!(expr.matches(&event), plain(&expr, &of), "{} of {}", expr, sample.name);
+            let of = |test: &Test| test.of_frame(&event);
+            prop_assert_eq!(expr.of_frame(&event), plain(&expr, &of), "{} of {}", expr, sample.name);
         }
     }
 

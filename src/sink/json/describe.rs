@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::sync::describe_sync;
 use crate::error::{DecodeError, Fault};
 use crate::event::{Event, Kind};
+use crate::filter::Filter;
 use crate::packet::{Packet, Transport, proto};
 use crate::pf::{Direction, Family, Systems};
 use crate::text::{push_hex, push_hex_byte, push_ip, push_json_escaped};
@@ -123,14 +124,20 @@ pub enum Line<'m> {
 }
 
 /// Calls `each` for every line of an event: one, or one a pfsync message and one for what ended
-/// them early.
+/// them early. Of the latter only for those that the filter, which the event has passed, is true
+/// of.
 #[inline]
-pub fn lines(event: &Event<'_>, mut each: impl FnMut(Line<'_>)) {
+pub fn lines(event: &Event<'_>, filter: &Filter, mut each: impl FnMut(Line<'_>)) {
     let Some(packet) = &event.pfsync else { return each(Line::Event) };
     let mut lines = 0;
     for message in packet.messages().map_while(Result::ok) {
-        each(Line::Message(&message));
+        if filter.matches_message(event, &message) {
+            each(Line::Message(&message));
+        }
         lines += 1;
+    }
+    if !filter.matches_frame(event) {
+        return;
     }
     if event.error.is_some() {
         each(Line::Fault);

@@ -14,6 +14,7 @@ pub use describe::{Emit, Key, Line, Origin, describe, lines};
 use super::Sink;
 use super::page::Page;
 use crate::event::Event;
+use crate::filter::Filter;
 use crate::text::push_dec;
 use crate::time::Clock;
 
@@ -25,19 +26,21 @@ pub const SCHEMA: &str = include_str!("schema.json");
 pub struct Json {
     origin: Origin,
     clock: Clock,
+    filter: Filter,
 }
 
 impl Json {
-    /// A renderer for the records of one source.
-    pub fn new(origin: Origin) -> Self {
-        Self { origin, clock: Clock::new(TimeZone::UTC) }
+    /// A renderer for the records of one source. Of the messages of a pfsync packet it writes
+    /// those that `filter` is true of; which events it gets has been decided before.
+    pub fn new(origin: Origin, filter: Filter) -> Self {
+        Self { origin, clock: Clock::new(TimeZone::UTC), filter }
     }
 }
 
 impl Sink for Json {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
         page.begin(event.frame.ts);
-        lines(event, |line| {
+        lines(event, &self.filter, |line| {
             let mut writer = Writer { out: &mut page.text, first: true };
             writer.out.push(b'{');
             describe(event, line, &self.origin, &mut self.clock, &mut writer);
