@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 const OPENBSD: &str = "testdata/genuine/openbsd80-pflog0.pcap";
 const FREEBSD: &str = "testdata/genuine/freebsd14-pflog.pcap";
+const PFSYNC: &str = "testdata/genuine/openbsd80-pfsync0.pcap";
 
 fn pfscope(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pfscope"));
@@ -342,6 +343,42 @@ fn no_byte_of_a_file_reaches_the_terminal_raw() {
             assert!(output.stdout.is_ascii(), "{flags:?}");
         }
     }
+}
+
+#[test]
+fn of_a_pfsync_packet_the_messages_that_match_are_shown() {
+    let fields = |more: &[&str]| {
+        let output =
+            run(&[&["-r", PFSYNC, "--fields", "frame,pfsync.action,pfsync.index"], more].concat());
+        assert_done(&output);
+        out(&output).replace('\t', " ")
+    };
+    let inserted = fields(&["sync ins and host 192.0.2.10"]);
+    assert!(
+        inserted.starts_with("3 ins 1\n3 ins 2\n3 ins 4\n5 ins 0\n5 ins 1\n5 ins 2\n5 ins 4\n6 ")
+    );
+    assert_eq!(inserted.lines().count(), 16);
+    assert_eq!(
+        fields(&["sync bus or host 203.0.113.9"]),
+        "3 ins 0\n21 bus 0\n21 upd 1\n25 bus 5\n"
+    );
+    // Only the bus of the packets that have upd too.
+    assert_eq!(fields(&["greater 1000 and not sync upd and not sync ins"]), "21 bus 0\n25 bus 5\n");
+    // Packets are counted, not messages.
+    assert_eq!(fields(&["-c", "1", "sync ins and tcp"]), "3 ins 1\n3 ins 2\n3 ins 3\n");
+    let json = run(&["-r", PFSYNC, "--format", "json", "state", "0000000000000017"]);
+    assert_done(&json);
+    let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+    let lines: Vec<_> = out(&json).lines().map(line).collect();
+    assert_eq!(lines.len(), 4, "{}", out(&json));
+    for line in lines {
+        assert_eq!(line["pfsync"]["state"]["id"], "0000000000000017");
+    }
+    let count = run(&["-r", PFSYNC, "--count", "sync", "ins", "and", "host", "192.0.2.10"]);
+    assert_eq!(out(&count), "6 packets\n");
+    let wrong = run(&["-r", PFSYNC, "sync isn"]);
+    assert_eq!(status(&wrong), 2);
+    assert!(err(&wrong).contains("     ^^^\n") && err(&wrong).contains("did you mean 'ins'?"));
 }
 
 #[test]

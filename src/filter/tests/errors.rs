@@ -136,9 +136,9 @@ r"  sync ins and state 796ed1b8
                      ^^^^^^^^
 a state's ID has 16 hexadecimal digits
 did you mean 'creator 796ed1b8'?",
-r"  creater 796ed1b8
-  ^^^^^^^
-'creater' is not a word of the filter language
+r"  creatr 796ed1b8
+  ^^^^^^
+'creatr' is not a word of the filter language
 did you mean 'creator'?",
 r"  net ::1 mask 255.0.0.0
                ^^^^^^^^^

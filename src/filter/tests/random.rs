@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::frames::samples;
-use super::{Filter, Known};
+use super::{Filter, Known, sync};
 use crate::filter::expr::{Act, Code, Expr, Net, Op, Pattern, Protos, Side, Test};
 use crate::filter::words;
 use crate::pf::{Action, Direction, Family, Reason, SyncAction};
@@ -120,6 +120,14 @@ proptest! {
             let of = |test: &Test| test.of_frame(&event);
             prop_assert_eq!(expr.of_frame(&event), plain(&expr, &of), "{} of {}", expr, sample.name);
         }
+        for record in sync::records(sync::OPENBSD).iter().skip(16).step_by(4) {
+            let event = record.event();
+            let messages = event.pfsync.iter().flat_map(|packet| packet.messages());
+            for message in messages.map_while(Result::ok) {
+                let of = |test: &Test| Expr::Test(test.clone()).of_message(&event, &message);
+                prop_assert_eq!(expr.of_message(&event, &message), plain(&expr, &of), "{}", expr);
+            }
+        }
     }
 
     #[test]
@@ -130,7 +138,7 @@ proptest! {
                 2 => prop::sample::select(vec![
                     "(", ")", "!", "&&", "||", "&", "\\", "\\tcp", "10/8", "::1", "::/0", "/", "-",
                     "22", "0x", "08", "99999999999", "1-2", "ssh", "gate", "em0", "label", "len",
-                    "tcp[13]", "<", "em*", "10.1", "1.2.3.4.5", "fe80::1%em0", "\u{e9}t\u{e9}",
+                    "ins", "del_c", "796ed1b8", "0000000000000017", "tcp[13]", "<", "em*", "10.1", "1.2.3.4.5", "fe80::1%em0", "\u{e9}t\u{e9}",
                 ]).prop_map(str::to_owned),
                 1 => ".{0,6}",
             ],
@@ -141,7 +149,7 @@ proptest! {
         let text = soup.join(glue);
         match Filter::parse_with(&text, &Known) {
             Ok(filter) => {
-                for sample in samples() {
+                for sample in samples().iter().chain(&sync::records(sync::OPENBSD)) {
                     filter.matches(&sample.event());
                 }
                 let again = Filter::parse_with(&filter.to_string(), &Known);
