@@ -6,6 +6,8 @@
 
 pub mod entry;
 mod flows;
+pub mod guard;
+pub mod health;
 mod lifetime;
 pub mod line;
 mod list;
@@ -15,7 +17,9 @@ pub mod table;
 mod wheel;
 
 pub use entry::{Entry, Sort};
+pub use guard::{Guard, Suspicion};
+pub use health::{Finding, Health, Report, Severity};
 pub use lifetime::GRACE_S;
 pub use line::{Verbosity, push_state};
 pub use op::{Facts, Op};
-pub use table::{Counters, Effect, Outcome, Regression, Table};
+pub use table::{Back, Counters, Effect, Outcome, Regression, Table};

@@ -27,6 +27,8 @@ pub struct Facts {
     pub destination: Option<IpAddr>,
     /// Time to live, or hop limit.
     pub ttl: Option<u8>,
+    /// Destination at the link, of Ethernet.
+    pub station: Option<[u8; 6]>,
     /// Bytes from the IP header on (without one, from the pfsync header on).
     pub len: usize,
     /// True if it came in fragments, or is one.
@@ -45,6 +47,7 @@ impl Facts {
             sender: None,
             destination: None,
             ttl: None,
+            station: None,
             len,
             fragment: false,
             faulty: false,

@@ -146,6 +146,10 @@ impl Whole {
         Ids { id: self.id, creatorid: self.creatorid }
     }
 
+    pub(super) const fn layout(&self) -> Layout {
+        self.layout
+    }
+
     /// Takes over what a compressed update says.
     pub(super) const fn compressed(&mut self, update: &Compressed) {
         self.sides = [Side::of(&update.src), Side::of(&update.dst)];
@@ -214,6 +218,8 @@ pub(super) struct Record {
     pub(super) sender: u16,
     /// The wheel's bucket.
     pub(super) bucket: u16,
+    /// Updates in the second of the last one.
+    pub(super) burst: u16,
     /// True if its insertion was seen.
     pub(super) inserted: bool,
     /// True if a peer has acknowledged it.

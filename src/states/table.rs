@@ -10,7 +10,8 @@ use std::net::IpAddr;
 use hashbrown::HashTable;
 use serde::Serialize;
 
-use crate::pf::SyncAction;
+use crate::packet::proto;
+use crate::pf::{PeerState, SyncAction};
 use crate::time::Timestamp;
 use crate::wire::pfsync::messages::Compressed;
 use crate::wire::state::Ids;
@@ -82,17 +83,34 @@ pub enum Effect {
     None,
 }
 
-/// A window that went back: the sequence number a side may send from.
+/// What went back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Back {
+    /// A window: the lowest sequence number the side may send.
+    Window {
+        /// Before.
+        from: u32,
+        /// Now.
+        to: u32,
+    },
+    /// How far TCP has come.
+    Level {
+        /// Before.
+        from: PeerState,
+        /// Now.
+        to: PeerState,
+    },
+}
+
+/// A side of a state that went back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Regression {
     /// The state.
     pub ids: Ids,
     /// True for the side that sent the first packet.
     pub src: bool,
-    /// Where its window began.
-    pub from: u32,
-    /// Where it begins now.
-    pub to: u32,
+    /// What went back.
+    pub back: Back,
 }
 
 /// What came of a message.
@@ -100,8 +118,10 @@ pub struct Regression {
 pub struct Outcome {
     /// What it did.
     pub effect: Effect,
-    /// A window that it moves back.
+    /// What it moves back.
     pub regression: Option<Regression>,
+    /// Updates of its state in the same second, this one included.
+    pub burst: u16,
 }
 
 /// The states.
@@ -194,7 +214,12 @@ impl Table {
             }
             (What::Named(_) | What::Bus { .. } | What::Other, _) => Effect::None,
         };
-        Outcome { effect, regression }
+        let burst = match effect {
+            Effect::Updated => op.ids().and_then(|ids| self.slot(ids)),
+            _ => None,
+        };
+        let burst = burst.and_then(|slot| self.slab.get(slot)).map_or(0, |record| record.burst);
+        Outcome { effect, regression, burst }
     }
 
     /// Takes away what has ended by `now` without a deletion.
@@ -253,6 +278,7 @@ impl Table {
             links: [Link::NONE; LISTS],
             sender: self.sender(facts.sender),
             bucket: 0,
+            burst: 0,
             inserted,
             acknowledged: false,
         };
@@ -307,7 +333,7 @@ impl Table {
         let Some(old) = self.slab.get(slot).map(|record| record.whole) else {
             return Effect::None;
         };
-        *regression = regressed(ids, old.sides, whole.sides);
+        *regression = regressed(ids, whole.wire.proto, old.sides, whole.sides);
         if old.wire != whole.wire || old.stack != whole.stack || old.ifname != whole.ifname {
             // The lists that it is in are no longer its own.
             let kept = self.slab.get(slot).copied();
@@ -342,7 +368,8 @@ impl Table {
         let Some(record) = self.slab.get_mut(slot) else { return Effect::None };
         let sides = record.whole.sides;
         record.whole.compressed(update);
-        *regression = regressed(update.ids, sides, record.whole.sides);
+        let proto = record.whole.wire.proto;
+        *regression = regressed(update.ids, proto, sides, record.whole.sides);
         let deadline = self.lifetimes.compressed(facts.ts, update, record.deadline_s);
         self.touch(slot, facts, deadline);
         count(&mut self.counters.compressed);
@@ -353,6 +380,8 @@ impl Table {
     fn touch(&mut self, slot: u32, facts: &Facts, deadline_s: i64) {
         let sender = self.sender(facts.sender);
         let Some(record) = self.slab.get_mut(slot) else { return };
+        let same = record.last.split().0 == facts.ts.split().0;
+        record.burst = if same { record.burst.saturating_add(1) } else { 1 };
         record.last = record.last.max(facts.ts);
         record.sender = sender;
         record.messages = record.messages.saturating_add(1);
@@ -465,15 +494,24 @@ fn count(counter: &mut u64) {
     *counter = counter.saturating_add(1);
 }
 
-/// The first window that goes back. One that is not known yet (0) goes nowhere, and neither does
-/// one that starts anew: a side that begins again has sent less.
-fn regressed(ids: Ids, old: [Side; 2], new: [Side; 2]) -> Option<Regression> {
-    let back = |(old, new): (Side, Side)| {
-        let known = old.seqlo != 0 && new.seqlo != 0 && new.state >= old.state;
-        (known && new.seqlo.wrapping_sub(old.seqlo) > u32::MAX / 2)
-            .then_some((old.seqlo, new.seqlo))
+/// What goes back, first of all a window. A window that is not known yet (0) goes nowhere.
+fn regressed(ids: Ids, proto: u8, old: [Side; 2], new: [Side; 2]) -> Option<Regression> {
+    if proto != proto::TCP {
+        return None;
+    }
+    let window = |old: Side, new: Side| {
+        let (from, to) = (old.seqlo, new.seqlo);
+        let back = from != 0 && to != 0 && to.wrapping_sub(from) > u32::MAX / 2;
+        back.then_some(Back::Window { from, to })
+    };
+    let level = |old: Side, new: Side| {
+        let (from, to) = (old.state, new.state);
+        // A proxy's numbers are the highest, and come first.
+        let back = to < from && from < PeerState::PROXY_SRC;
+        back.then_some(Back::Level { from, to })
     };
     let ([a, b], [c, d]) = (old, new);
-    let found = |src, (from, to)| Regression { ids, src, from, to };
-    back((a, c)).map(|w| found(true, w)).or_else(|| back((b, d)).map(|w| found(false, w)))
+    let src = window(a, c).or_else(|| level(a, c)).map(|back| Regression { ids, src: true, back });
+    let dst = || window(b, d).or_else(|| level(b, d));
+    src.or_else(|| dst().map(|back| Regression { ids, src: false, back }))
 }
