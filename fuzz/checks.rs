@@ -14,6 +14,7 @@ use std::sync::LazyLock;
 use pfscope::capture::Batch;
 use pfscope::capture::file::File;
 use pfscope::decode::decode;
+use pfscope::error::Layer;
 use pfscope::event::{Event, Frame, Kind};
 use pfscope::filter::Filter;
 use pfscope::packet::{Packet, Transport};
@@ -31,14 +32,16 @@ use pfscope::wire::writer::Writer;
 static PATHS: LazyLock<Paths> =
     LazyLock::new(|| Paths::parse("type,pflog.ifname,net.src,bytes").expect("these exist"));
 
-/// Link types that are read, one that is not, and the two of pflog more often.
-const LINKS: [u32; 16] = [117, 117, 117, 17, 0, 1, 12, 14, 101, 108, 109, 113, 228, 229, 276, 147];
+/// Link types that are read, one that is not, and that of pflog more often. The last three are
+/// pfsync's.
+const LINKS: [u32; 19] =
+    [117, 117, 117, 17, 0, 1, 12, 14, 101, 108, 109, 113, 228, 229, 276, 147, 246, 18, 121];
 
 /// A frame out of fuzzer bytes: the first two say which link type, byte order and length.
 fn with_event(data: &[u8], check: impl FnOnce(&Event<'_>)) {
     let Some((&[choice, more], data)) = data.split_first_chunk::<2>() else { return };
     let order = if choice & 0x80 == 0 { ByteOrder::Little } else { ByteOrder::Big };
-    let link = LinkType(LINKS[usize::from(choice & 15)]);
+    let link = LinkType(LINKS[usize::from(choice & 0x1f) % LINKS.len()]);
     let mut writer = Writer::new(order);
     match link {
         LinkType::PFLOG => writer.observe(data),
@@ -54,8 +57,9 @@ fn is_suffix(part: &[u8], whole: &[u8]) -> bool {
     whole.get(whole.len().wrapping_sub(part.len())..).is_some_and(|end| std::ptr::eq(end, part))
 }
 
-/// A frame is an event; its text is one line without control bytes; its JSON is an object with
-/// the keys of the contract; its fields are one line.
+/// A frame is an event; its text has no control bytes and is one line, or of pfsync one and
+/// indented ones below it; its JSON is an object with the keys of the contract, or of pfsync one a
+/// message; its fields are as many lines.
 pub fn frame(data: &[u8]) {
     with_event(data, |event| {
         match (event.kind, &event.pflog, event.error) {
@@ -65,7 +69,10 @@ pub fn frame(data: &[u8]) {
                 assert!(event.packet.is_some() || event.error.is_some());
             }
             (Kind::Packet, None, None) => {}
-            (Kind::Undecoded, _, Some(_)) => assert!(event.packet.is_none()),
+            (Kind::Pfsync, None, _) => assert!(event.pfsync.is_some()),
+            (Kind::Undecoded, _, Some(error)) => {
+                assert!(event.packet.is_none() || error.layer == Layer::Pfsync);
+            }
             wrong => panic!("{wrong:?}"),
         }
         if let Some(packet) = &event.packet {
@@ -78,19 +85,35 @@ pub fn frame(data: &[u8]) {
             let text = std::str::from_utf8(&text).expect("text is ASCII");
             assert!(text.ends_with('\n') && text.is_ascii());
             assert!(text.bytes().all(|b| b == b'\n' || b == b'\t' || (b' '..=b'~').contains(&b)));
-            assert!(verbose > 0 || text.matches('\n').count() == 1, "{text:?}");
+            let mut lines = text.lines();
+            assert!(lines.next().is_some_and(|first| !first.is_empty()));
+            if event.kind == Kind::Pfsync {
+                assert!(lines.all(|line| line.starts_with(['\t', ' '])), "{text:?}");
+            } else {
+                assert!(verbose > 0 || lines.next().is_none(), "{text:?}");
+            }
+            assert!(!quiet || text.matches('\n').count() == 1, "{text:?}");
         }
         let origin = Origin::File(b"fuzz\xff\"".to_vec());
         let json = rendered(Json::new(origin.clone(), Filter::default()), event);
-        assert_eq!(json.iter().filter(|&&b| b == b'\n').count(), 1);
-        let value: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
-        assert_eq!(value["type"], event.kind.name());
-        assert_eq!(value["frame"], 7);
-        assert_eq!(value["file"], "fuzz\\xff\"");
-        assert_eq!(value.get("error").is_some(), event.error.is_some());
+        let json = json.strip_suffix(b"\n").expect("a whole line");
+        let lines: Vec<&[u8]> = json.split(|&b| b == b'\n').collect();
+        assert!(lines.len() == 1 || event.kind == Kind::Pfsync);
+        for (i, line) in lines.iter().enumerate() {
+            let value: serde_json::Value = serde_json::from_slice(line).expect("JSON");
+            assert_eq!(value["frame"], 7);
+            assert_eq!(value["file"], "fuzz\\xff\"");
+            let fault = event.error.is_some() && i + 1 == lines.len();
+            assert_eq!(value.get("error").is_some(), fault);
+            let kind = match event.kind {
+                Kind::Pfsync if fault => Kind::Undecoded,
+                kind => kind,
+            };
+            assert_eq!(value["type"], kind.name());
+        }
         let fields = rendered(Fields::new(origin, PATHS.clone(), Filter::default()), event);
-        assert_eq!(fields.iter().filter(|&&b| b == b'\t').count(), 3);
-        assert_eq!(fields.iter().filter(|&&b| b == b'\n').count(), 1);
+        assert_eq!(fields.iter().filter(|&&b| b == b'\t').count(), 3 * lines.len());
+        assert_eq!(fields.iter().filter(|&&b| b == b'\n').count(), lines.len());
     });
 }
 

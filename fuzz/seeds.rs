@@ -37,7 +37,12 @@ fn main() -> io::Result<()> {
                 // Every fifth record is enough to show each kind.
                 for (_, _, frame) in batch.frames().step_by(5) {
                     let seed = format!("{name}-{}", frame.number);
-                    let choice = if frame.link == LinkType::OLD_PFLOG { 3 } else { 0 };
+                    let choice = match frame.link {
+                        LinkType::OLD_PFLOG => 3,
+                        LinkType::ETHERNET => 5,
+                        LinkType::PFSYNC | LinkType::PFSYNC_18 | LinkType::PFSYNC_121 => 16,
+                        _ => 0,
+                    };
                     let data = [&[choice, 0], frame.data].concat();
                     fs::write(corpus.join("frame").join(&seed), &data)?;
                     fs::write(corpus.join("summary").join(&seed), &data)?;

@@ -40,7 +40,7 @@ fn the_checks_hold_for_all_captures_and_for_changed_ones() {
         checks::file(&capture[..capture.len() * 2 / 3]);
         checks::summary(&capture);
         for (i, record) in records(&capture).into_iter().enumerate() {
-            for choice in [0_u8, 3, 5, 0x80] {
+            for choice in [0_u8, 3, 5, 16, 0x80] {
                 let mut data = vec![choice, 0];
                 data.extend_from_slice(&record);
                 checks::frame(&data);

@@ -360,7 +360,9 @@ const BODIES: &[Reason] = &[
             && ours.split_once(" ? ").is_some_and(|(start, _)| theirs.starts_with(start))
     }),
     ("pfsync and CARP are known", |line| {
-        line.body.0.contains("pfsync, version ") || line.body.0.contains("CARPv2-advertise ")
+        ["PFSYNCv", "pfsync, version ", "CARPv2-advertise "]
+            .iter()
+            .any(|known| line.body.0.contains(known))
     }),
     ("bytes are dumped with -x only", |line| {
         line.body.0.trim_end() == without_dumps(line.body.1).trim_end()

@@ -41,16 +41,18 @@ pub(super) fn push(out: &mut Vec<u8>, event: &Event<'_>, options: &Options) {
         }
         _ if !options.link => {}
         LinkHeader::None => {
-            let raw = matches!(
-                event.frame.link,
+            let raw = match event.frame.link {
                 LinkType::RAW
-                    | LinkType::RAW_12
-                    | LinkType::RAW_14
-                    | LinkType::IPV4
-                    | LinkType::IPV6
-            );
-            // pfsync devices of OpenBSD 7.4 and later show IP.
-            let raw = raw || event.pfsync.is_some() && event.packet.is_some();
+                | LinkType::RAW_12
+                | LinkType::RAW_14
+                | LinkType::IPV4
+                | LinkType::IPV6 => true,
+                // pfsync devices of OpenBSD 7.4 and later show IP.
+                LinkType::PFSYNC | LinkType::PFSYNC_18 | LinkType::PFSYNC_121 => {
+                    event.packet.is_some()
+                }
+                _ => false,
+            };
             put!(out, if raw { "ip: " } else { "" });
         }
         LinkHeader::Null { af } => {
