@@ -50,7 +50,11 @@ fn with_event(data: &[u8], check: impl FnOnce(&Event<'_>)) {
     }
     let (number, ts, precision) = (7, Timestamp(1_700_000_000_123_456_789), Precision::Micros);
     let len = data.len() + usize::from(more);
-    check(&decode(Frame { number, ts, precision, link, data, len, whole: None }, order, writer));
+    check(&decode(
+        Frame { number, ts, precision, link, data, len, whole: None, flow: None },
+        order,
+        writer,
+    ));
 }
 
 fn is_suffix(part: &[u8], whole: &[u8]) -> bool {

@@ -43,10 +43,11 @@ struct Job<O> {
     output: O,
 }
 
-/// Runs a source through the workers. `consume` gets the outputs in order, and ends the run by
+/// Runs a source through the workers. `prepare` sees every batch before them, in order. `consume` gets the outputs in order, and ends the run by
 /// `Break`. What was wrong with the source comes back, unless the run ended before that.
 pub fn run<W: Work>(
     source: impl Records,
+    prepare: impl FnMut(&mut Batch) + Send + 'static,
     workers: Vec<W>,
     mut consume: impl FnMut(&mut W::Output) -> ControlFlow<()>,
 ) -> Option<Fault> {
@@ -67,7 +68,7 @@ pub fn run<W: Work>(
         outputs.push(output);
         threads.push(thread::spawn(move || turn(worker, &jobs, &results)));
     }
-    let reader = thread::spawn(move || read(source, &free, &inputs));
+    let reader = thread::spawn(move || read(source, prepare, &free, &inputs));
     for output in outputs.iter().cycle() {
         let Ok(mut job) = output.recv() else { break };
         if consume(&mut job.output).is_break() {
@@ -98,6 +99,7 @@ fn turn<W: Work>(mut worker: W, jobs: &Receiver<Job<W::Output>>, results: &Sende
 
 fn read<O>(
     mut source: impl Records,
+    mut prepare: impl FnMut(&mut Batch),
     free: &Receiver<Job<O>>,
     inputs: &[Sender<Job<O>>],
 ) -> Option<Fault> {
@@ -106,6 +108,7 @@ fn read<O>(
         let Ok(mut job) = free.recv() else { break };
         let Filled { more, fault } = source.fill(&mut job.batch);
         defrag.join(&mut job.batch);
+        prepare(&mut job.batch);
         observe(&job.batch, &mut writers);
         job.writers.clone_from(&writers);
         if input.send(job).is_err() || !more {

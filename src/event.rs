@@ -6,6 +6,7 @@ use crate::time::{Precision, Timestamp};
 use crate::wire::link::{LinkHeader, LinkType, Network};
 use crate::wire::pflog::Pflog;
 use crate::wire::pfsync::Pfsync;
+use crate::wire::state::{End, Ids};
 
 /// A record of a source: bytes and when they came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,17 @@ pub struct Frame<'a> {
     pub len: usize,
     /// Of the last fragment of a pfsync packet: what all fragments carry together.
     pub whole: Option<&'a [u8]>,
+    /// Of a logged packet: the state it belongs to, where pfsync has told of it.
+    pub flow: Option<&'a Flow>,
+}
+
+/// The state that a packet belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flow {
+    /// Its name.
+    pub ids: Ids,
+    /// Source and destination of the packet on the other side of a translation.
+    pub other: Option<(End, End)>,
 }
 
 impl Frame<'_> {

@@ -18,7 +18,7 @@ mod source;
 
 use std::sync::Arc;
 
-use crate::event::Frame;
+use crate::event::{Flow, Frame};
 use crate::time::{Precision, Timestamp};
 use crate::wire::ByteOrder;
 use crate::wire::link::LinkType;
@@ -74,6 +74,15 @@ pub struct Joined {
     pub bytes: Vec<u8>,
 }
 
+/// The state that a logged packet belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Belongs {
+    /// Number of the packet's frame.
+    pub frame: u64,
+    /// The state.
+    pub flow: Flow,
+}
+
 /// Some consecutive records of one source.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -88,6 +97,8 @@ pub struct Batch {
     pub bytes: Vec<u8>,
     /// What fragments that end in this batch carry together, in the order of their frames.
     pub joined: Vec<Joined>,
+    /// States that logged packets of this batch belong to, in the order of their frames.
+    pub belongs: Vec<Belongs>,
 }
 
 impl Batch {
@@ -110,9 +121,11 @@ impl Batch {
             let data = self.data(record);
             let data = if fcs > 0 { data.get(..len).unwrap_or(data) } else { data };
             let (ts, precision, link) = (record.ts, interface.precision, interface.link);
-            let whole = self.joined.iter().find(|joined| joined.frame == number);
-            let whole = whole.map(|joined| &*joined.bytes);
-            Some((index, interface, Frame { number, ts, precision, link, data, len, whole }))
+            let at = self.joined.binary_search_by_key(&number, |joined| joined.frame);
+            let whole = at.ok().and_then(|at| self.joined.get(at)).map(|joined| &*joined.bytes);
+            let at = self.belongs.binary_search_by_key(&number, |belongs| belongs.frame);
+            let flow = at.ok().and_then(|at| self.belongs.get(at)).map(|belongs| &belongs.flow);
+            Some((index, interface, Frame { number, ts, precision, link, data, len, whole, flow }))
         })
     }
 }

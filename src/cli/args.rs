@@ -45,6 +45,7 @@ Exit status: 0 done; 1 something could not be read or written (what could be rea
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Summary(Summary),
+    States(States),
     /// Print the JSON Schema of an output format
     Schema {
         /// The format
@@ -184,6 +185,65 @@ pub(super) struct Summary {
     pub(super) format: Format,
     #[command(flatten)]
     pub(super) common: Common,
+}
+
+/// Follow pfsync and print the state table that it tells of
+///
+/// Reads pfsync from captures of a pfsync device or of the wire between two firewalls, keeps the
+/// table (inserts, updates, compressed updates, deletes, clears, bulk updates, expiry), and prints
+/// it at the end as 'pfctl -ss -vv' does. FILTER chooses among the states.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pfscope states -r pfsync.pcap
+  pfscope states -r pfsync.pcap --sort bytes -q 'host 10.1.2.3 and tcp'
+  pfscope states -r pfsync.pcap --at '2026-11-21 12:00'
+  pfscope states --format json -r sync.pcap | jq .state.wire")]
+pub(super) struct States {
+    /// Read a capture file, as -r without a command; may be given several times
+    #[arg(short = 'r', long = "read", value_name = "FILE")]
+    pub(super) read: Vec<PathBuf>,
+    #[cfg(feature = "live")]
+    #[command(flatten)]
+    pub(super) device: Device,
+    /// Which states to print
+    #[arg(value_name = "FILTER")]
+    pub(super) filter: Vec<String>,
+    /// In which order
+    #[arg(long, value_enum, default_value_t, value_name = "BY")]
+    pub(super) sort: SortBy,
+    /// The table as it was at this time
+    #[arg(long, value_name = "TIME")]
+    pub(super) at: Option<String>,
+    /// Print one line a state; with -v also its windows and counters
+    #[arg(short = 'q')]
+    pub(super) quiet: bool,
+    /// With -q: print more
+    #[arg(short = 'v', action = ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// Keep at most so many states; beyond that the least recently updated are dropped
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    pub(super) max_states: usize,
+    /// How to print
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum SortBy {
+    /// By creator and id
+    #[default]
+    None,
+    /// The oldest first
+    Age,
+    /// Most bytes first
+    Bytes,
+    /// Most packets first
+    Packets,
+    /// Most bytes a second first
+    Rate,
 }
 
 /// What printing and counting have in common.

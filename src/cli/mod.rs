@@ -5,10 +5,14 @@
 
 mod args;
 mod docs;
+mod join;
+#[cfg(feature = "live")]
+mod live;
 mod print;
 mod progress;
 mod reading;
 mod selection;
+mod states;
 mod summary;
 
 use std::ffi::OsString;
@@ -84,6 +88,7 @@ pub fn run<A: Into<OsString> + Clone>(
 fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     match cli.command {
         None => print::run(&cli.print, out, err),
+        Some(Command::States(args)) => states::run(&args, out, err),
         Some(Command::Summary(args)) => summary::run(&args, out, err),
         Some(Command::Schema { format }) => docs::schema(format, out),
         Some(Command::Man) => docs::man(out),

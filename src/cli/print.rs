@@ -1,14 +1,12 @@
 //! No command: print packets.
 
-#[cfg(feature = "live")]
-mod live;
-
 use std::fs;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::args::{Format, Print};
+use super::join::{self, Join};
 use super::reading::{Consumed, Reading, Settings};
 use super::selection::{First, Selection, Undecoded};
 use super::{Error, Status};
@@ -57,7 +55,7 @@ impl Work for Renderer {
 pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     #[cfg(feature = "live")]
     if args.device.list {
-        return live::list(out);
+        return super::live::list(out);
     }
     let style = TimeStyle::from_count(args.time)
         .ok_or_else(|| Error::Usage("-t can be given five times at most".to_owned()))?;
@@ -66,7 +64,12 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
     let mut printer = Printer::new(args, &settings, &sinks, style);
     #[cfg(feature = "live")]
     if let Some(device) = &args.device.interface {
-        return live::print(device, &args.device, printer, out, err);
+        let workers = printer.workers(&Origin::Interface(device.as_bytes().to_vec()));
+        let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
+        let strict = args.common.strict;
+        let status = super::live::follow(device, &args.device, strict, workers, err, consume)?;
+        printer.finish(out)?;
+        return Ok(status);
     }
     if args.read.is_empty() {
         let how = if cfg!(feature = "live") { "-r FILE, or a device with -i" } else { "-r FILE" };
@@ -75,12 +78,18 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         );
         return Err(Error::Usage(message));
     }
+    let feeds: Vec<_> = match &*args.read {
+        [_] => Vec::new(),
+        several => several.iter().filter(|path| join::tells_of_states(path)).cloned().collect(),
+    };
     let mut reading = Reading::new(err);
     for path in &args.read {
         let origin = Origin::File(path.as_os_str().as_encoded_bytes().to_vec());
         let workers = printer.workers(&origin);
         let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-        if reading.file(path, args.common.strict, workers, consume)?.is_break() {
+        let mut join = Join::new(&feeds);
+        let prepare = move |batch: &mut Batch| join.prepare(batch);
+        if reading.file(path, prepare, args.common.strict, workers, consume)?.is_break() {
             break;
         }
     }

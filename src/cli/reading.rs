@@ -12,8 +12,8 @@ use super::args::{Common, When};
 use super::progress::Bar;
 use super::selection::{Selection, Undecoded};
 use super::{Error, Status};
-use crate::capture::Records;
 use crate::capture::file::File;
+use crate::capture::{Batch, Records};
 use crate::engine::{self, Work};
 use crate::filter::Filter;
 use crate::text::escaped;
@@ -83,6 +83,7 @@ impl<'e> Reading<'e> {
     pub(super) fn file<W: Work>(
         &mut self,
         path: &Path,
+        prepare: impl FnMut(&mut Batch) + Send + 'static,
         strict: bool,
         workers: Vec<W>,
         consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
@@ -91,7 +92,7 @@ impl<'e> Reading<'e> {
         match File::open(path) {
             Ok(file) => {
                 let bar = Bar::new(file.progress());
-                self.source(name, file, bar, strict, workers, consume)
+                self.source(name, (file, prepare), bar, strict, workers, consume)
             }
             Err(error) => {
                 self.report(name, &error);
@@ -104,7 +105,7 @@ impl<'e> Reading<'e> {
     pub(super) fn source<W: Work>(
         &mut self,
         name: &[u8],
-        source: impl Records,
+        (source, prepare): (impl Records, impl FnMut(&mut Batch) + Send + 'static),
         mut bar: Option<Bar>,
         strict: bool,
         workers: Vec<W>,
@@ -112,7 +113,7 @@ impl<'e> Reading<'e> {
     ) -> Result<ControlFlow<()>, Error> {
         let mut undecoded = Undecoded::default();
         let (mut stopped, mut failed) = (false, None);
-        let fault = engine::run(source, workers, |output| {
+        let fault = engine::run(source, prepare, workers, |output| {
             if let Some(bar) = &mut bar {
                 bar.tick();
             }

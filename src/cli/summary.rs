@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
             file.os = counted.systems.map(Systems::name).or(file.os);
             Ok(Consumed { undecoded: counted.undecoded, flow: ControlFlow::Continue(()) })
         };
-        let flow = reading.file(path, args.common.strict, workers, consume)?;
+        let flow = reading.file(path, |_| {}, args.common.strict, workers, consume)?;
         files.extend(file);
         if flow.is_break() {
             break;

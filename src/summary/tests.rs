@@ -99,7 +99,7 @@ impl Logged {
 
 fn show(summary: &mut Summary, ts: i64, link: LinkType, data: &[u8], len: usize) {
     let (ts, precision) = (Timestamp(ts), Precision::Micros);
-    let frame = Frame { number: 1, ts, precision, link, data, len, whole: None };
+    let frame = Frame { number: 1, ts, precision, link, data, len, whole: None, flow: None };
     summary.observe(&decode(frame, ByteOrder::Little, Writer::new(ByteOrder::Little)));
 }
 
@@ -572,6 +572,7 @@ fn time_per_event() {
             data,
             len: 200,
             whole: None,
+            flow: None,
         }
     }
     // As a worker does: a batch is decoded, then counted.

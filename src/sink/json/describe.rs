@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::sync::describe_sync;
+use super::sync::{describe_flow, describe_sync};
 use crate::error::{DecodeError, Fault};
 use crate::event::{Event, Kind};
 use crate::filter::Filter;
@@ -178,6 +178,11 @@ pub fn describe(
     if let Some(packet) = &event.packet {
         e.open(key!("net"));
         describe_packet(packet, e);
+        e.close();
+    }
+    if let Some(flow) = frame.flow {
+        e.open(key!("state"));
+        describe_flow(flow, event.pflog.is_some_and(|header| header.other.is_some()), e);
         e.close();
     }
     if let (Some(packet), Line::Event | Line::Message(_)) = (&event.pfsync, line) {

@@ -17,6 +17,7 @@ use crate::event::Event;
 use crate::filter::Filter;
 use crate::text::push_dec;
 use crate::time::Clock;
+use crate::wire::state::State;
 
 /// The JSON Schema of a line.
 pub const SCHEMA: &str = include_str!("schema.json");
@@ -48,6 +49,13 @@ impl Sink for Json {
         });
         page.end();
     }
+}
+
+/// Appends a state of the state table as a JSON object, as in the lines of pfsync messages.
+pub fn push_state(out: &mut Vec<u8>, state: &State<'_>) {
+    out.push(b'{');
+    sync::describe_state(state, &mut Writer { out, first: true });
+    out.push(b'}');
 }
 
 /// Writes what [`describe()`] names as JSON.

@@ -1,6 +1,7 @@
 //! A pfsync message as keys and values, in the order of the JSON contract.
 
 use super::describe::{Emit, Key, key};
+use crate::event::Flow;
 use crate::packet::proto;
 use crate::pf::{Direction, Family, SyncAction};
 use crate::text::{push_hex, push_ip};
@@ -59,6 +60,17 @@ pub(super) fn describe_sync(packet: &Pfsync<'_>, message: Option<&Message<'_>>, 
     }
 }
 
+/// The state that a logged packet belongs to; where pf's header has no translated addresses, those
+/// of the state.
+pub(super) fn describe_flow(flow: &Flow, header_has_them: bool, e: &mut impl Emit) {
+    describe_ids(flow.ids, e);
+    if let Some((src, dst)) = flow.other.filter(|_| !header_has_them) {
+        e.open(key!("nat"));
+        describe_ends(&Ends { src, dst }, e);
+        e.close();
+    }
+}
+
 fn describe_layout(packet: &Pfsync<'_>, message: Option<&Message<'_>>, e: &mut impl Emit) {
     if let Some(layout) = message.and_then(|message| message.layout).or(packet.layout) {
         e.word(key!("layout"), layout.name());
@@ -74,7 +86,7 @@ fn describe_ids(ids: Ids, e: &mut impl Emit) {
     describe_creator(ids.creatorid, e);
 }
 
-fn describe_state(state: &State<'_>, e: &mut impl Emit) {
+pub(super) fn describe_state(state: &State<'_>, e: &mut impl Emit) {
     let systems = state.systems();
     if let Some(ids) = state.ids {
         describe_ids(ids, e);

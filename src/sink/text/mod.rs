@@ -48,15 +48,17 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::error::{DecodeError, Fault, Layer};
-use crate::event::Event;
+use crate::event::{Event, Flow};
 use crate::packet::{Packet, proto};
 use crate::sink::Sink;
 use crate::sink::page::Page;
+use crate::text::push_ip;
 use crate::time::{Clock, Precision, TimeStyle};
+use crate::wire::state::{End, Ids};
 
 pub use hex::{Dump, Form};
 use names::Names;
-use put::put;
+use put::{Bytes, Hex8, put};
 
 /// What to show: tcpdump's flags.
 #[derive(Debug, Clone, Default)]
@@ -105,6 +107,9 @@ impl Sink for Text {
             self.clock.push(&mut page.text, event.frame.ts, options.time, options.precision);
         }
         push_event(page, event, options);
+        if let Some(flow) = event.frame.flow {
+            push_flow(&mut page.text, flow);
+        }
         if let Some(dump) = options.dump {
             dump.push(&mut page.text, event);
         }
@@ -132,6 +137,25 @@ fn push_event(page: &mut Page, event: &Event<'_>, options: &Options) {
         (None, Some(error)) => push_error(&mut page.text, error, options),
         (None, None) => link::push_other(&mut page.text, event, options),
     }
+}
+
+/// The state that a logged packet belongs to, and its addresses on the other side of it.
+fn push_flow(out: &mut Vec<u8>, flow: &Flow) {
+    let Ids { id, creatorid } = flow.ids;
+    put!(out, " state ", Bytes(&id.to_be_bytes()), "/", Hex8(creatorid));
+    if let Some((src, dst)) = flow.other {
+        put!(out, " nat ");
+        push_end(out, src);
+        put!(out, " > ");
+        push_end(out, dst);
+    }
+}
+
+fn push_end(out: &mut Vec<u8>, end: End) {
+    if let Some(addr) = end.addr {
+        push_ip(out, addr);
+    }
+    put!(out, ".", end.port);
 }
 
 /// What stands where the rest of the line would: which layer ended it, and why.

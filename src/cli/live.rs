@@ -1,4 +1,4 @@
-//! Printing the packets of a device.
+//! Devices: their list, and reading one.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::super::args::Device;
-use super::super::reading::Reading;
-use super::super::{Error, Status};
-use super::{Printer, Rendered};
+use super::args::Device;
+use super::reading::{Consumed, Reading};
+use super::{Error, Status};
+use crate::capture::Batch;
 use crate::capture::live::{Counters, Live, Settings, devices};
-use crate::sink::json::Origin;
+use crate::engine::Work;
 use crate::text::escaped;
 
 /// How long the end waits for the kernel's counters: more than the reader's wait for packets.
@@ -33,14 +33,14 @@ pub(super) fn list(out: &mut dyn Write) -> Result<Status, Error> {
     Ok(Status::Done)
 }
 
-/// -i: prints until SIGINT, SIGTERM or the wanted number of packets, then what the kernel
-/// counted.
-pub(super) fn print(
+/// -i: reads a device until SIGINT or SIGTERM, or until the consumer has enough.
+pub(super) fn follow<W: Work>(
     device: &str,
     args: &Device,
-    mut printer: Printer<'_>,
-    out: &mut dyn Write,
+    strict: bool,
+    workers: Vec<W>,
     err: &mut dyn Write,
+    consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
 ) -> Result<Status, Error> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
@@ -65,25 +65,27 @@ pub(super) fn print(
             return Ok(Status::Failed);
         }
     };
-    let workers = printer.workers(&Origin::Interface(device.as_bytes().to_vec()));
-    let strict = printer.args.common.strict;
     let mut reading = Reading::new(err);
-    let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-    let ended = reading.source(device.as_bytes(), live, None, strict, workers, consume);
+    let ended = reading.source(
+        device.as_bytes(),
+        (live, |_: &mut Batch| {}),
+        None,
+        strict,
+        workers,
+        consume,
+    );
     stop.store(true, Ordering::Relaxed);
     let status = reading.status;
     ended.map(drop)?;
-    printer.finish(out)?;
-    let counters = counted.recv_timeout(PATIENCE).ok().flatten();
-    if let Some(counters) = counters {
-        summarize(printer.events, counters, err)?;
+    if let Some(counters) = counted.recv_timeout(PATIENCE).ok().flatten() {
+        report(counters, err)?;
     }
     Ok(status)
 }
 
-fn summarize(events: u64, counters: Counters, err: &mut dyn Write) -> io::Result<()> {
+/// What the kernel counted, in tcpdump's words.
+fn report(counters: Counters, err: &mut dyn Write) -> io::Result<()> {
     let Counters { received, dropped, if_dropped } = counters;
-    writeln!(err, "{events} packets printed")?;
     writeln!(err, "{received} packets received by filter")?;
     writeln!(err, "{dropped} packets dropped by kernel")?;
     if if_dropped > 0 {

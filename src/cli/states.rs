@@ -1,0 +1,217 @@
+//! `pfscope states`: follows pfsync and prints the state table that it tells of.
+
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::args::{Format, SortBy, States as Args};
+use super::reading::{Consumed, Reading, Settings};
+use super::selection::{Selection, Undecoded};
+use super::{Error, Status};
+use crate::capture::Batch;
+use crate::engine::Work;
+use crate::event::{Event, Frame, Kind};
+use crate::filter::Filter;
+use crate::pf::SyncAction;
+use crate::sink::json;
+use crate::states::{Entry, Facts, Op, Sort, Table, Verbosity, push_state};
+use crate::time::{Clock, Precision, Timestamp};
+use crate::wire::link::LinkType;
+use crate::wire::pfsync::{Body, Message};
+use crate::wire::writer::Writer;
+
+/// A worker that turns frames into what the table is told.
+struct Decoder {
+    selection: Selection,
+}
+
+/// What a batch tells the table.
+#[derive(Default)]
+struct Told {
+    ops: Vec<Op>,
+    undecoded: Undecoded,
+}
+
+impl Work for Decoder {
+    type Output = Told;
+
+    fn work(&mut self, batch: &Batch, writers: &[Writer], output: &mut Told) {
+        output.ops.clear();
+        output.undecoded = self.selection.each(batch, writers, |event| {
+            let Some(packet) = &event.pfsync else { return };
+            let facts = facts(event);
+            let messages = packet.messages().map_while(Result::ok);
+            output.ops.extend(messages.map(|message| Op::of(facts, &message)));
+        });
+    }
+}
+
+/// What the packet of an event says besides its messages.
+pub(super) fn facts(event: &Event<'_>) -> Facts {
+    let (version, layout) =
+        event.pfsync.map_or((0, None), |packet| (packet.version, packet.layout));
+    let len = event.packet.map_or(event.frame.len, |packet| packet.len);
+    let bare = Facts::bare(event.frame.ts, version, layout, len);
+    let facts = match event.packet.map(|packet| packet.ip) {
+        Some(ip) => match (ip.src, ip.dst, ip.ttl) {
+            (Some(src), Some(dst), Some(ttl)) => bare.with_ip(src, dst, ttl),
+            _ => bare,
+        },
+        None => bare,
+    };
+    Facts { fragment: event.frame.whole.is_some(), faulty: event.error.is_some(), ..facts }
+}
+
+/// The table, and up to when it is followed.
+struct Follower {
+    table: Table,
+    at: Option<Timestamp>,
+}
+
+impl Follower {
+    fn consume(&mut self, told: &Told) -> Consumed {
+        let past = |op: &&Op| self.at.is_none_or(|at| op.facts.ts <= at);
+        let mut ended = false;
+        for op in &told.ops {
+            if !past(&op) {
+                ended = true;
+                break;
+            }
+            self.table.apply(op);
+        }
+        let flow = if ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        Consumed { undecoded: told.undecoded, flow }
+    }
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
+    // The filter chooses among the states at the end; the table needs every message.
+    let filter = args.filter.join(" ");
+    let settings = Settings::new(&args.common, &filter)?;
+    let everything = Settings::new(&args.common, "pfsync")?.selection;
+    let at = args.at.as_deref().map(|text| Timestamp::parse(text, &settings.zone)).transpose();
+    let at = at.map_err(|wrong| Error::Usage(format!("--at: {wrong}")))?;
+    let mut follower = Follower { table: Table::new(args.max_states), at };
+    let status = follow(args, &settings, &everything, &mut follower, err)?;
+    if let Some(at) = at {
+        follower.table.expire(at);
+    }
+    print(args, &settings, &follower.table, out)?;
+    let counters = follower.table.counters();
+    if counters.dropped > 0 {
+        writeln!(
+            err,
+            "pfscope: {} states were dropped, the oldest first: more than --max-states {}",
+            counters.dropped, args.max_states
+        )?;
+    }
+    Ok(status)
+}
+
+fn follow(
+    args: &Args,
+    settings: &Settings,
+    everything: &Selection,
+    follower: &mut Follower,
+    err: &mut dyn Write,
+) -> Result<Status, Error> {
+    let workers = || {
+        let worker = |_| Decoder { selection: everything.clone() };
+        (0..settings.threads).map(worker).collect::<Vec<_>>()
+    };
+    #[cfg(feature = "live")]
+    if let Some(device) = &args.device.interface {
+        return super::live::follow(
+            device,
+            &args.device,
+            args.common.strict,
+            workers(),
+            err,
+            |told| Ok(follower.consume(told)),
+        );
+    }
+    if args.read.is_empty() {
+        return Err(Error::Usage("nothing to follow: name a capture file with -r FILE".to_owned()));
+    }
+    let mut reading = Reading::new(err);
+    for path in &args.read {
+        let path: &Path = path;
+        let consume = |told: &mut Told| Ok(follower.consume(told));
+        if reading.file(path, |_| {}, args.common.strict, workers(), consume)?.is_break() {
+            break;
+        }
+    }
+    Ok(reading.status)
+}
+
+fn print(args: &Args, settings: &Settings, table: &Table, out: &mut dyn Write) -> io::Result<()> {
+    let sort = match args.sort {
+        SortBy::None => Sort::None,
+        SortBy::Age => Sort::Age,
+        SortBy::Bytes => Sort::Bytes,
+        SortBy::Packets => Sort::Packets,
+        SortBy::Rate => Sort::Rate,
+    };
+    let verbosity = match (args.quiet, args.verbose) {
+        (true, 0) => Verbosity::Plain,
+        (true, 1) => Verbosity::Verbose,
+        _ => Verbosity::VeryVerbose,
+    };
+    let mut clock = Clock::new(jiff::tz::TimeZone::UTC);
+    let mut lines = Vec::new();
+    for entry in table.sorted(sort) {
+        if !is_wanted(&settings.selection.filter, &entry) {
+            continue;
+        }
+        lines.clear();
+        match args.format {
+            Format::Text => push_state(&mut lines, &entry.state(), verbosity),
+            Format::Json => push_json(&mut lines, &entry, &mut clock),
+        }
+        out.write_all(&lines)?;
+    }
+    Ok(())
+}
+
+/// A state matches as a message that tells of it would.
+fn is_wanted(filter: &Filter, entry: &Entry<'_>) -> bool {
+    let state = entry.state();
+    let message = Message {
+        action: SyncAction::Upd,
+        layout: Some(state.layout),
+        index: 0,
+        nth: 0,
+        count: 1,
+        offset: 0,
+        bytes: &[],
+        body: Body::State(state),
+    };
+    let frame = Frame {
+        number: 0,
+        ts: entry.last(),
+        precision: Precision::Micros,
+        link: LinkType::PFSYNC,
+        data: &[],
+        len: 0,
+        whole: None,
+        flow: None,
+    };
+    filter.matches_message(&Event::new(frame, Kind::Pfsync), &message)
+}
+
+fn push_json(out: &mut Vec<u8>, entry: &Entry<'_>, clock: &mut Clock) {
+    out.extend_from_slice(b"{\"v\":1,\"type\":\"state\",\"first\":\"");
+    clock.push_rfc3339(out, entry.first(), Precision::Micros);
+    out.extend_from_slice(b"\",\"last\":\"");
+    clock.push_rfc3339(out, entry.last(), Precision::Micros);
+    out.extend_from_slice(b"\",\"messages\":");
+    crate::text::push_dec(out, entry.messages());
+    if let Some(sender) = entry.sender() {
+        out.extend_from_slice(b",\"sender\":\"");
+        crate::text::push_ip(out, sender);
+        out.push(b'"');
+    }
+    out.extend_from_slice(b",\"state\":");
+    json::push_state(out, &entry.state());
+    out.extend_from_slice(b"}\n");
+}
