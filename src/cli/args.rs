@@ -1,5 +1,6 @@
 //! The command line as clap takes it apart. tcpdump's letters mean what they mean there.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -34,6 +35,8 @@ Examples:
   pfscope -n -e -ttt -r /var/log/pflog             as 'tcpdump -n -e -ttt -r' shows it
   pfscope -n -e -r pflog.1.gz -r pflog 'action block and on em0'
   pfscope -n -e -i pflog0 'reason short or action block'
+  pfscope -n -e -r pflog -r pfsync.pcap            each logged packet with its state and NAT
+  pfscope -n -i em3 pfsync
   ssh fw tcpdump -U -w - -i pflog0 | pfscope -n -e -r -
   pfscope --format json -r pflog | jq -c 'select(.pflog.action == \"block\") | .net'
   pfscope --fields ts,pflog.rulenr,net.src,net.dport -r pflog 'inbound and tcp'
@@ -78,6 +81,10 @@ pub(super) struct Print {
     #[cfg(feature = "live")]
     #[command(flatten)]
     pub(super) device: Device,
+    /// Addresses of the firewalls that speak pfsync: what is suspicious about a packet of others,
+    /// or sent otherwise than a firewall does, is printed as a notice
+    #[arg(long = "pfsync-peers", value_name = "ADDR,ADDR", value_delimiter = ',')]
+    pub(super) peers: Vec<IpAddr>,
     /// What to print: words of the filter language (see 'Filter' in 'pfscope man')
     #[arg(value_name = "FILTER")]
     pub(super) filter: Vec<String>,
@@ -198,6 +205,7 @@ Examples:
   pfscope states -r pfsync.pcap
   pfscope states -r pfsync.pcap --sort bytes -q 'host 10.1.2.3 and tcp'
   pfscope states -r pfsync.pcap --at '2026-11-21 12:00'
+  pfscope states --health --pfsync-peers 10.255.0.1,10.255.0.2 -r sync.pcap
   pfscope states --format json -r sync.pcap | jq .state.wire")]
 pub(super) struct States {
     /// Read a capture file, as -r without a command; may be given several times
@@ -221,6 +229,13 @@ pub(super) struct States {
     /// With -q: print more
     #[arg(short = 'v', action = ArgAction::Count)]
     pub(super) verbose: u8,
+    /// Print not the states but how well the firewalls tell each other of them: who sends what, how
+    /// often, bulk updates, and what is wrong, in words
+    #[arg(long, conflicts_with_all = ["sort", "quiet"])]
+    pub(super) health: bool,
+    /// Addresses of the firewalls: whatever else sends pfsync is suspected in --health
+    #[arg(long = "pfsync-peers", value_name = "ADDR,ADDR", value_delimiter = ',')]
+    pub(super) peers: Vec<IpAddr>,
     /// Keep at most so many states; beyond that the least recently updated are dropped
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     pub(super) max_states: usize,

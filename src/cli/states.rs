@@ -1,4 +1,7 @@
-//! `pfscope states`: follows pfsync and prints the state table that it tells of.
+//! `pfscope states`: follows pfsync and prints the state table that it tells of, or how well the
+//! firewalls tell each other.
+
+mod health;
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -14,9 +17,9 @@ use crate::event::{Event, Frame, Kind};
 use crate::filter::Filter;
 use crate::pf::SyncAction;
 use crate::sink::json;
-use crate::states::{Entry, Facts, Op, Sort, Table, Verbosity, push_state};
+use crate::states::{Entry, Facts, Guard, Health, Op, Sort, Table, Verbosity, push_state};
 use crate::time::{Clock, Precision, Timestamp};
-use crate::wire::link::LinkType;
+use crate::wire::link::{LinkHeader, LinkType};
 use crate::wire::pfsync::{Body, Message};
 use crate::wire::writer::Writer;
 
@@ -28,6 +31,8 @@ struct Decoder {
 /// What a batch tells the table.
 #[derive(Default)]
 struct Told {
+    /// Packets, each with the number of its messages in `ops`.
+    packets: Vec<(Facts, usize)>,
     ops: Vec<Op>,
     undecoded: Undecoded,
 }
@@ -36,12 +41,16 @@ impl Work for Decoder {
     type Output = Told;
 
     fn work(&mut self, batch: &Batch, writers: &[Writer], output: &mut Told) {
+        output.packets.clear();
         output.ops.clear();
         output.undecoded = self.selection.each(batch, writers, |event| {
-            let Some(packet) = &event.pfsync else { return };
             let facts = facts(event);
-            let messages = packet.messages().map_while(Result::ok);
-            output.ops.extend(messages.map(|message| Op::of(facts, &message)));
+            let before = output.ops.len();
+            if let Some(packet) = &event.pfsync {
+                let messages = packet.messages().map_while(Result::ok);
+                output.ops.extend(messages.map(|message| Op::of(facts, &message)));
+            }
+            output.packets.push((facts, output.ops.len() - before));
         });
     }
 }
@@ -59,27 +68,43 @@ pub(super) fn facts(event: &Event<'_>) -> Facts {
         },
         None => bare,
     };
-    Facts { fragment: event.frame.whole.is_some(), faulty: event.error.is_some(), ..facts }
+    let station = match event.link {
+        LinkHeader::Ethernet { dst, .. } => Some(dst),
+        _ => None,
+    };
+    let fragment = event.frame.whole.is_some();
+    Facts { station, fragment, faulty: event.error.is_some(), ..facts }
 }
 
-/// The table, and up to when it is followed.
+/// The table, what goes by, and up to when it is followed.
 struct Follower {
     table: Table,
+    health: Health,
+    guard: Guard,
     at: Option<Timestamp>,
 }
 
 impl Follower {
     fn consume(&mut self, told: &Told) -> Consumed {
-        let past = |op: &&Op| self.at.is_none_or(|at| op.facts.ts <= at);
-        let mut ended = false;
-        for op in &told.ops {
-            if !past(&op) {
-                ended = true;
+        let mut ops = told.ops.iter();
+        let mut flow = ControlFlow::Continue(());
+        for (facts, messages) in &told.packets {
+            if self.at.is_some_and(|at| facts.ts > at) {
+                flow = ControlFlow::Break(());
                 break;
             }
-            self.table.apply(op);
+            self.health.frame(facts);
+            for suspicion in self.guard.check(facts) {
+                self.health.suspect(suspicion, facts.ts);
+            }
+            for op in ops.by_ref().take(*messages) {
+                let outcome = self.table.apply(op);
+                self.health.message(op, &outcome);
+                if let Some(suspicion) = self.guard.follow(op) {
+                    self.health.suspect(suspicion, facts.ts);
+                }
+            }
         }
-        let flow = if ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         Consumed { undecoded: told.undecoded, flow }
     }
 }
@@ -88,13 +113,29 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
     // The filter chooses among the states at the end; the table needs every message.
     let filter = args.filter.join(" ");
     let settings = Settings::new(&args.common, &filter)?;
-    let everything = Settings::new(&args.common, "pfsync")?.selection;
+    let everything = Settings::new(&args.common, "pfsync or undecoded")?.selection;
     let at = args.at.as_deref().map(|text| Timestamp::parse(text, &settings.zone)).transpose();
     let at = at.map_err(|wrong| Error::Usage(format!("--at: {wrong}")))?;
-    let mut follower = Follower { table: Table::new(args.max_states), at };
+    let mut follower = Follower {
+        table: Table::new(args.max_states),
+        health: Health::new(),
+        guard: Guard::new(args.peers.clone()),
+        at,
+    };
     let status = follow(args, &settings, &everything, &mut follower, err)?;
     if let Some(at) = at {
         follower.table.expire(at);
+    }
+    if args.health {
+        let report = follower.health.report();
+        match args.format {
+            Format::Text => health::write_page(&report, out)?,
+            Format::Json => {
+                serde_json::to_writer(&mut *out, &report).map_err(io::Error::from)?;
+                writeln!(out)?;
+            }
+        }
+        return Ok(status);
     }
     print(args, &settings, &follower.table, out)?;
     let counters = follower.table.counters();
