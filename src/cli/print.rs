@@ -13,12 +13,15 @@ use super::{Error, Status};
 use crate::capture::Batch;
 use crate::engine::Work;
 use crate::filter::Filter;
+use crate::packet::proto;
 use crate::sink::Sink;
 use crate::sink::fields::{Fields, Paths};
 use crate::sink::json::{Json, Origin};
+use crate::sink::notice::Notices;
 use crate::sink::page::{Binder, Page};
 use crate::sink::text::names::Names;
 use crate::sink::text::{Dump, Form, Options, Text};
+use crate::states::Guard;
 use crate::time::{Precision, TimeStyle};
 use crate::wire::writer::Writer;
 
@@ -27,6 +30,8 @@ struct Renderer {
     selection: Selection,
     /// None: only count.
     sink: Option<Box<dyn Sink>>,
+    /// What is said of pfsync that the firewalls did not send, if their addresses are known.
+    guard: Option<(Guard, Notices)>,
 }
 
 /// A rendered batch.
@@ -47,6 +52,14 @@ impl Work for Renderer {
             output.events += 1;
             if let Some(sink) = &mut self.sink {
                 sink.event(event, &mut output.page);
+            }
+            if let Some((guard, notices)) = &mut self.guard
+                && event.packet.is_some_and(|packet| packet.ip.proto == Some(proto::PFSYNC))
+                && event.pflog.is_none()
+            {
+                for suspicion in guard.check(&super::states::facts(event)) {
+                    notices.spoof(event, suspicion, &mut output.page);
+                }
             }
         });
     }
@@ -119,7 +132,11 @@ impl<'a> Printer<'a> {
     fn workers(&self, origin: &Origin) -> Vec<Renderer> {
         let selection = &self.settings.selection;
         let sink = || self.sinks.sink(origin, &selection.filter);
-        let worker = |_| Renderer { selection: selection.clone(), sink: sink() };
+        let guard = || {
+            let peers = Some(&self.args.peers).filter(|peers| !peers.is_empty())?;
+            Some((Guard::new(peers.clone()), self.sinks.notices(origin)?))
+        };
+        let worker = |_| Renderer { selection: selection.clone(), sink: sink(), guard: guard() };
         (0..self.settings.threads).map(worker).collect()
     }
 
@@ -211,6 +228,15 @@ impl Sinks {
                 Self::Text(options, settings.zone.clone())
             }
         })
+    }
+
+    /// How notices go with it: not among fields, and not where nothing is printed.
+    fn notices(&self, origin: &Origin) -> Option<Notices> {
+        match self {
+            Self::Text(..) => Some(Notices::text()),
+            Self::Json => Some(Notices::json(origin.clone())),
+            Self::Count | Self::Fields(..) => None,
+        }
     }
 
     const fn is_text(&self) -> bool {

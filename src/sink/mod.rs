@@ -5,6 +5,7 @@ use crate::event::Event;
 
 pub mod fields;
 pub mod json;
+pub mod notice;
 pub mod page;
 pub mod text;
 

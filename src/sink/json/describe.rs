@@ -8,6 +8,7 @@ use crate::event::{Event, Kind};
 use crate::filter::Filter;
 use crate::packet::{Packet, Transport, proto};
 use crate::pf::{Direction, Family, Systems};
+use crate::states::Suspicion;
 use crate::text::{push_hex, push_hex_byte, push_ip, push_json_escaped};
 use crate::time::Clock;
 use crate::wire::ipsec::Sa;
@@ -161,10 +162,7 @@ pub fn describe(
     e.word(key!("type"), kind.name());
     e.string(key!("ts"), |out| clock.push_rfc3339(out, frame.ts, frame.precision));
     e.number(key!("frame"), frame.number);
-    match origin {
-        Origin::File(name) => e.bytes(key!("file"), name),
-        Origin::Interface(name) => e.bytes(key!("iface"), name),
-    }
+    describe_origin(origin, e);
     e.number(key!("caplen"), frame.data.len());
     e.number(key!("len"), frame.len);
     if frame.is_truncated() {
@@ -199,6 +197,36 @@ pub fn describe(
     }
     if kind == Kind::Undecoded && !frame.data.is_empty() {
         e.string(key!("bytes"), |out| push_hex(out, frame.data));
+    }
+}
+
+/// What every notice about a frame begins with.
+pub(in crate::sink) fn describe_notice(
+    event: &Event<'_>,
+    kind: &str,
+    origin: &Origin,
+    clock: &mut Clock,
+    e: &mut impl Emit,
+) {
+    let frame = &event.frame;
+    e.number(key!("v"), 1u8);
+    e.word(key!("type"), "notice");
+    e.word(key!("kind"), kind);
+    e.string(key!("ts"), |out| clock.push_rfc3339(out, frame.ts, frame.precision));
+    e.number(key!("frame"), frame.number);
+    describe_origin(origin, e);
+}
+
+/// What is suspicious about pfsync's packet: a word and a sentence.
+pub(in crate::sink) fn describe_suspicion(suspicion: Suspicion, e: &mut impl Emit) {
+    e.word(key!("suspicion"), suspicion.name());
+    e.bytes(key!("message"), suspicion.sentence().as_bytes());
+}
+
+fn describe_origin(origin: &Origin, e: &mut impl Emit) {
+    match origin {
+        Origin::File(name) => e.bytes(key!("file"), name),
+        Origin::Interface(name) => e.bytes(key!("iface"), name),
     }
 }
 

@@ -10,6 +10,7 @@ mod sync;
 use jiff::tz::TimeZone;
 
 pub use describe::{Emit, Key, Line, Origin, describe, lines};
+pub(super) use describe::{describe_notice, describe_suspicion};
 
 use super::Sink;
 use super::page::Page;
@@ -42,24 +43,29 @@ impl Sink for Json {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
         page.begin(event.frame.ts);
         lines(event, &self.filter, |line| {
-            let mut writer = Writer { out: &mut page.text, first: true };
-            writer.out.push(b'{');
-            describe(event, line, &self.origin, &mut self.clock, &mut writer);
-            page.text.extend_from_slice(b"}\n");
+            push_object(&mut page.text, |writer| {
+                describe(event, line, &self.origin, &mut self.clock, writer);
+            });
+            page.text.push(b'\n');
         });
         page.end();
     }
 }
 
-/// Appends a state of the state table as a JSON object, as in the lines of pfsync messages.
-pub fn push_state(out: &mut Vec<u8>, state: &State<'_>) {
+/// Appends an object of what `describe` names.
+pub(super) fn push_object(out: &mut Vec<u8>, describe: impl FnOnce(&mut Writer<'_>)) {
     out.push(b'{');
-    sync::describe_state(state, &mut Writer { out, first: true });
+    describe(&mut Writer { out, first: true });
     out.push(b'}');
 }
 
+/// Appends a state of the state table as a JSON object, as in the lines of pfsync messages.
+pub fn push_state(out: &mut Vec<u8>, state: &State<'_>) {
+    push_object(out, |writer| sync::describe_state(state, writer));
+}
+
 /// Writes what [`describe()`] names as JSON.
-struct Writer<'o> {
+pub(super) struct Writer<'o> {
     out: &'o mut Vec<u8>,
     /// True behind an opening brace, where no comma goes.
     first: bool,
