@@ -25,7 +25,7 @@ fn main() -> io::Result<()> {
         fs::create_dir_all(corpus.join(target))?;
     }
     let mut seeds = 0;
-    for folder in ["testdata/pflog", "testdata/genuine"] {
+    for folder in ["testdata/pflog", "testdata/pfsync", "testdata/genuine"] {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

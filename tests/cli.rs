@@ -405,6 +405,111 @@ fn hex_dumps_need_no_name() {
     assert!(out(&output).contains("\t0x0000:  6000 0000"), "{}", out(&output));
 }
 
+const LIFECYCLE: &str = "testdata/pfsync/lifecycle.pcap";
+
+#[test]
+fn pfsync_is_a_json_line_a_message_and_a_text_line_a_packet_and_a_message() {
+    let output = run(&["--fields", "frame,pfsync.index,pfsync.action", "-r", LIFECYCLE]);
+    assert_done(&output);
+    assert!(out(&output).lines().count() > 24);
+    let text = out(&run(&["-n", "-c", "2", "-r", LIFECYCLE]));
+    assert!(text.contains("PFSYNCv6 len ") && text.contains("\n    act "), "{text}");
+}
+
+#[test]
+fn the_state_table_is_followed_sorted_filtered_and_rewound() {
+    let at = |time: &str| {
+        let output = run(&["states", "-q", "--at", time, "--utc", "-r", LIFECYCLE]);
+        assert_done(&output);
+        out(&output)
+    };
+    assert_eq!(at("2026-01-02T03:05:00Z").lines().count(), 7);
+    assert_eq!(at("2026-01-02T04:00:00Z"), "");
+    let arguments = ["states", "-q", "--at", "2026-01-02T03:05:00Z", "-r", LIFECYCLE, "udp"];
+    let udp = out(&run(&arguments));
+    assert_eq!(udp.lines().count(), 1);
+    assert!(udp.contains("203.0.113.9:60277 (10.1.2.3:13724) -> 198.51.100.20:53"), "{udp}");
+    let full = out(&run(&["states", "-r", "testdata/genuine/openbsd80-pfsync0.pcap"]));
+    assert!(full.contains("   id: 1122334455667788 creatorid: deadbeef"), "{full}");
+    let arguments =
+        ["states", "--format", "json", "--sort", "bytes", "-r", "testdata/pfsync/pair.pcap"];
+    for line in out(&run(&arguments)).lines() {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&value["type"], &value["v"]), (&"state".into(), &1.into()));
+        assert!(value["state"]["wire"]["src"].is_string());
+    }
+}
+
+#[test]
+fn the_health_of_a_pair_is_told_in_sentences() {
+    let findings = |file: &str| {
+        let path = format!("testdata/pfsync/{file}.pcap");
+        let output = run(&["states", "--health", "--format", "json", "-r", &path]);
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let kinds = report["findings"].as_array().unwrap().iter();
+        kinds.map(|finding| finding["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for (file, kinds) in [
+        ("pair", &[][..]),
+        ("one-way", &["one_way"]),
+        ("storm", &["request_flood", "update_storm"]),
+        ("regression", &["regression"]),
+        ("versions", &["version_mismatch"]),
+    ] {
+        assert_eq!(findings(file), kinds, "{file}");
+    }
+    let page = run(&["states", "--health", "-r", "testdata/pfsync/one-way.pcap"]);
+    assert!(out(&page).contains("asked 3 times for all states and was not answered"));
+    let page = run(&["states", "--health", "-r", "testdata/pfsync/pair.pcap"]);
+    assert!(out(&page).contains("nothing is wrong"));
+}
+
+#[test]
+fn pfsync_of_strangers_is_noticed() {
+    let peers = "192.0.2.241,192.0.2.242";
+    let file = "testdata/pfsync/spoof.pcap";
+    let output = run(&["--format", "json", "--pfsync-peers", peers, "-r", file]);
+    let (schema, mut words) = (run(&["schema", "json"]).stdout, Vec::new());
+    let schema: serde_json::Value = serde_json::from_slice(&schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for line in out(&output).lines() {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(validator.is_valid(&value), "{line}");
+        if value["type"] == "notice" {
+            assert_eq!(value["kind"], "spoof");
+            words.push(value["suspicion"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(words, ["sender", "ttl", "group", "group", "station", "sender", "unicast"]);
+    let text = out(&run(&["-n", "--pfsync-peers", peers, "-r", file]));
+    assert!(text.contains("\n    notice spoof: 203.0.113.66 is not one of the peers\n"), "{text}");
+    let page = out(&run(&["states", "--health", "--pfsync-peers", peers, "-r", file]));
+    assert!(page.contains("creator 66666666, which none of the peers has shown"), "{page}");
+}
+
+/// A port that is used again belongs to another inside host than before.
+#[test]
+fn logged_packets_have_their_state_and_the_addresses_behind_it() {
+    let nat = |arguments: &[&str]| {
+        let fields = "pflog.rulenr,net.src,state.id,state.nat.src,state.nat.sport,state.nat.dst";
+        let arguments: Vec<&str> = ["--fields", fields].iter().chain(arguments).copied().collect();
+        let output = run(&arguments);
+        assert_done(&output);
+        let lines = out(&output);
+        let logged = lines.lines().filter(|line| !line.starts_with('\t'));
+        logged
+            .map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>())
+            .collect::<Vec<_>>()
+    };
+    let joined = nat(&["-r", "testdata/pfsync/nat-join.pcapng"]);
+    let first = ["4", "203.0.113.9", "0000000000000001", "10.1.2.3", "13724", "198.51.100.20"];
+    let again = ["4", "203.0.113.9", "0000000000000004", "10.1.2.99", "9999", "198.51.100.20"];
+    assert_eq!(joined.first().unwrap(), &first);
+    assert_eq!(joined.last().unwrap(), &again);
+    let blocked = joined.iter().find(|line| line[0] == "1").unwrap();
+    assert_eq!(blocked[2..], ["", "", "", ""], "a blocked packet has no state");
+}
+
 #[test]
 fn real_captures_beside_the_project_are_read_whole() {
     let folder = std::env::var("PFSCOPE_SHARED").unwrap_or_else(|_| "../shared".to_owned());

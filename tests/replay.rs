@@ -13,7 +13,7 @@ use pfscope::capture::file::File;
 use proptest::prelude::*;
 
 fn captures() -> Vec<Vec<u8>> {
-    let folders = ["testdata/pflog", "testdata/genuine"];
+    let folders = ["testdata/pflog", "testdata/pfsync", "testdata/genuine"];
     let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap());
     files.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect()
 }
