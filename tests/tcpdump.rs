@@ -364,6 +364,12 @@ const BODIES: &[Reason] = &[
         ours.contains("isakmp")
             && ours.split_once(" ? ").is_some_and(|(start, _)| theirs.starts_with(start))
     }),
+    ("pfsync's link types are read", |line| {
+        matches!(
+            line.event.frame.link,
+            LinkType::PFSYNC | LinkType::PFSYNC_18 | LinkType::PFSYNC_121
+        ) && line.body.1.contains("UNSUPPORTED\n")
+    }),
     ("pfsync and CARP are known", |line| {
         ["PFSYNCv", "pfsync, version ", "CARPv2-advertise "]
             .iter()

@@ -437,6 +437,16 @@ fn names_cannot_control_a_terminal() {
     assert!(written.contains(", tag \\x01\\x01"), "{written}");
 }
 
+#[test]
+fn old_deletions_tell_how_far_the_peers_were() {
+    let deleted = [0, 0, 0, 0, 0, 0, 0, 5, 0x79, 0x6e, 0xd1, 0xb8, 4, 9, 0, 0];
+    let packet = old_packet(3, 5, 1, &deleted);
+    let short = "PFSYNCv3 len 36 (v3)\n    act DEL ST COMP count 1\n\t\
+                 id: 0000000000000005 creatorid: 796ed1b8";
+    assert_eq!(shown(&packet, &plain(0)), format!("{short}\n"));
+    assert_eq!(shown(&packet, &plain(1)), format!("{short} states: 4:9\n"));
+}
+
 /// No control byte, and every line but the first starts with a blank or a tab.
 #[track_caller]
 fn assert_lines(text: &str) {
