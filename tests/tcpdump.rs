@@ -204,7 +204,12 @@ impl<'a> Line<'a> {
         let mut dump = ("", "");
         let (mut ours, mut theirs) = (ours, theirs);
         if options.dump.is_some() {
-            let at = ours.find('\n').unwrap_or(ours.len());
+            // pfsync's messages stand between the line and the bytes.
+            let messages = event.pfsync.and_then(|_| {
+                let at = theirs.find('\n')?;
+                Some(ours.strip_suffix(theirs.get(at..)?)?.len())
+            });
+            let at = messages.or_else(|| ours.find('\n')).unwrap_or(ours.len());
             let dumped = ours.get(at..).unwrap_or_default();
             let their_at = match theirs.strip_suffix(dumped) {
                 Some(text) => text.len(),
@@ -359,6 +364,12 @@ const BODIES: &[Reason] = &[
         let (ours, theirs) = line.body;
         ours.contains("isakmp")
             && ours.split_once(" ? ").is_some_and(|(start, _)| theirs.starts_with(start))
+    }),
+    ("pfsync's link types are read", |line| {
+        matches!(
+            line.event.frame.link,
+            LinkType::PFSYNC | LinkType::PFSYNC_18 | LinkType::PFSYNC_121
+        ) && line.body.1.contains("UNSUPPORTED\n")
     }),
     ("pfsync and CARP are known", |line| {
         ["PFSYNCv", "pfsync, version ", "CARPv2-advertise "]

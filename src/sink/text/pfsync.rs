@@ -65,7 +65,7 @@ pub(super) fn push_event(out: &mut Vec<u8>, event: &Event<'_>, options: &Options
         }
         return;
     };
-    put!(out, "PFSYNCv", packet.version, " len ", packet.len.unwrap_or(length(event)));
+    put!(out, "PFSYNCv", packet.version, " len ", packet.len.unwrap_or_else(|| length(event)));
     if let Some(layout) = packet.layout {
         put!(out, " (", layout.name(), ")");
     }

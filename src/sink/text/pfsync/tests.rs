@@ -437,6 +437,16 @@ fn names_cannot_control_a_terminal() {
     assert!(written.contains(", tag \\x01\\x01"), "{written}");
 }
 
+#[test]
+fn old_deletions_tell_how_far_the_peers_were() {
+    let deleted = [0, 0, 0, 0, 0, 0, 0, 5, 0x79, 0x6e, 0xd1, 0xb8, 4, 9, 0, 0];
+    let packet = old_packet(3, 5, 1, &deleted);
+    let short = "PFSYNCv3 len 36 (v3)\n    act DEL ST COMP count 1\n\t\
+                 id: 0000000000000005 creatorid: 796ed1b8";
+    assert_eq!(shown(&packet, &plain(0)), format!("{short}\n"));
+    assert_eq!(shown(&packet, &plain(1)), format!("{short} states: 4:9\n"));
+}
+
 /// No control byte, and every line but the first starts with a blank or a tab.
 #[track_caller]
 fn assert_lines(text: &str) {
@@ -473,7 +483,8 @@ fn any_piece_of_a_genuine_frame_is_lines() {
 
 #[test]
 fn any_piece_of_a_packet_of_each_version_is_lines() {
-    let pattern = |size: usize| (0..size).map(|n| (n * 7 % 251) as u8).collect::<Vec<_>>();
+    let pattern =
+        |size: usize| (0..size).map(|n| u8::try_from(n * 7 % 251).unwrap()).collect::<Vec<_>>();
     let mut packets = vec![old_packet(1, 1, 2, &pattern(2 * 144)), old_packet(1, 9, 3, &[1; 40])];
     for version in 2..=4 {
         let size = if version == 2 { 224 } else { 240 };
@@ -496,7 +507,10 @@ fn any_piece_of_a_packet_of_each_version_is_lines() {
         [(13, 264), (1, 240), (4, 84), (0, 20), (2, 12), (10, 12), (15, 52), (11, 48), (8, 4)]
     {
         let body = pattern(2 * size);
-        packets.push(packet(6, &[(action, (size / 4) as u8, 2, &body), (7, 3, 1, &[0; 12])]));
+        packets.push(packet(
+            6,
+            &[(action, u8::try_from(size / 4).unwrap(), 2, &body), (7, 3, 1, &[0; 12])],
+        ));
     }
     for packet in packets {
         assert!(!shown(&packet, &plain(0)).contains("[|"), "{:?}", shown(&packet, &plain(0)));
