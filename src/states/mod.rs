@@ -23,3 +23,6 @@ pub use lifetime::GRACE_S;
 pub use line::{Verbosity, push_state};
 pub use op::{Facts, Op};
 pub use table::{Back, Counters, Effect, Outcome, Regression, Table};
+
+#[cfg(test)]
+mod tests;

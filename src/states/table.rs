@@ -336,14 +336,16 @@ impl Table {
         *regression = regressed(ids, whole.wire.proto, old.sides, whole.sides);
         if old.wire != whole.wire || old.stack != whole.stack || old.ifname != whole.ifname {
             // The lists that it is in are no longer its own.
-            let kept = self.slab.get(slot).copied();
+            let Some(mut kept) = self.slab.get(slot).copied() else { return Effect::None };
+            kept.count(whole, facts.ts);
             self.remove(slot);
-            self.add(whole, facts, false);
-            if let (Some(new), Some(old)) = (self.slot(ids), kept)
-                && let Some(record) = self.slab.get_mut(new)
-            {
-                (record.first, record.inserted) = (old.first, old.inserted);
-                record.messages = old.messages.saturating_add(1);
+            self.add(&kept.whole, facts, kept.inserted);
+            let new = self.slot(ids);
+            if let Some(record) = new.and_then(|new| self.slab.get_mut(new)) {
+                (record.first, record.counted, record.rates) =
+                    (kept.first, kept.counted, kept.rates);
+                record.messages = kept.messages.saturating_add(1);
+                record.acknowledged = kept.acknowledged;
             }
         } else {
             if let Some(record) = self.slab.get_mut(slot) {
@@ -515,3 +517,6 @@ fn regressed(ids: Ids, proto: u8, old: [Side; 2], new: [Side; 2]) -> Option<Regr
     let dst = || window(b, d).or_else(|| level(b, d));
     src.or_else(|| dst().map(|back| Regression { ids, src: false, back }))
 }
+
+#[cfg(test)]
+mod tests;
