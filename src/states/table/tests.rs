@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 
 use super::*;
-use crate::pf::{Direction, StateFlags, Timeout};
+use crate::pf::{Direction, PeerState, StateFlags, Timeout};
 use crate::states::lifetime::GRACE_S;
 use crate::wire::pfsync::{Body, Layout, Message};
 use crate::wire::state::{Key, Peer, State};
