@@ -405,6 +405,39 @@ fn hex_dumps_need_no_name() {
     assert!(out(&output).contains("\t0x0000:  6000 0000"), "{}", out(&output));
 }
 
+/// Datagrams to a port of this machine that nobody listens on.
+#[cfg(feature = "live")]
+#[test]
+fn a_device_is_printed_as_its_packets_come() {
+    let list = run(&["-D"]);
+    let loopback = ["lo", "lo0"]
+        .into_iter()
+        .find(|name| out(&list).lines().any(|line| line.split(['.', ' ']).nth(1) == Some(name)));
+    let mut child =
+        piped(&["-n", "-c", "2", "-i", loopback.unwrap_or("lo"), "udp and dst port 19998"]);
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    for _ in 0..100 {
+        std::thread::sleep(Duration::from_millis(50));
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        // Nobody listens: an earlier datagram's refusal may be reported here.
+        let _ = socket.send_to(b"pfscope", "127.0.0.1:19998");
+    }
+    let _ = child.kill();
+    let output = child.wait_with_output().unwrap();
+    if output.stdout.is_empty() {
+        eprintln!("SKIPPED: no live capture on loopback: {}", err(&output));
+        return;
+    }
+    assert_eq!(out(&output).lines().count(), 2);
+    assert!(out(&output).contains("> 127.0.0.1.19998: UDP, length 7"), "{}", out(&output));
+    assert!(err(&output).contains("packets dropped by kernel"));
+    let missing = run(&["-i", "no-such-device"]);
+    assert_eq!(status(&missing), 1);
+    assert!(err(&missing).starts_with("pfscope: no-such-device: "));
+}
+
 const LIFECYCLE: &str = "testdata/pfsync/lifecycle.pcap";
 
 #[test]
