@@ -513,7 +513,10 @@ fn pfsync_of_strangers_is_noticed() {
             words.push(value["suspicion"].as_str().unwrap().to_owned());
         }
     }
-    assert_eq!(words, ["sender", "ttl", "group", "group", "station", "sender", "unicast"]);
+    assert_eq!(
+        words,
+        ["sender", "ttl", "group", "group", "station", "sender", "unicast", "creator", "clear"]
+    );
     let text = out(&run(&["-n", "--pfsync-peers", peers, "-r", file]));
     assert!(text.contains("\n    notice spoof: 203.0.113.66 is not one of the peers\n"), "{text}");
     let page = out(&run(&["states", "--health", "--pfsync-peers", peers, "-r", file]));

@@ -102,7 +102,8 @@ being who sent the first packet. With several -r, of which one is of a pfsync de
 capture of both, a logged packet has the state it belongs to (text: state ID/CREATOR, JSON: state), \
 as told up to two seconds later, and the addresses on the state's other side (nat), where pf's own \
 header has none. --pfsync-peers names the firewalls: packets of others, with a TTL other than 255, to \
-another group or to one host are followed by a notice of kind spoof.";
+another group or to one host, and states of a creator that no firewall has shown as its own, are \
+followed by a notice of kind spoof.";
 
 pub(super) fn schema(format: SchemaOf, out: &mut dyn Write) -> Result<Status, Error> {
     match format {

@@ -35,7 +35,7 @@ pub(super) fn list(out: &mut dyn Write) -> Result<Status, Error> {
 
 /// -i: reads a device until SIGINT or SIGTERM, or until the consumer has enough.
 pub(super) fn follow<W: Work>(
-    device: &str,
+    (device, prepare): (&str, impl FnMut(&mut Batch) + Send + 'static),
     args: &Device,
     strict: bool,
     workers: Vec<W>,
@@ -66,14 +66,7 @@ pub(super) fn follow<W: Work>(
         }
     };
     let mut reading = Reading::new(err);
-    let ended = reading.source(
-        device.as_bytes(),
-        (live, |_: &mut Batch| {}),
-        None,
-        strict,
-        workers,
-        consume,
-    );
+    let ended = reading.source(device.as_bytes(), (live, prepare), None, strict, workers, consume);
     stop.store(true, Ordering::Relaxed);
     let status = reading.status;
     ended.map(drop)?;

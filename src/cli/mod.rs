@@ -14,6 +14,7 @@ mod reading;
 mod selection;
 mod states;
 mod summary;
+mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

@@ -163,7 +163,7 @@ fn follow(
     #[cfg(feature = "live")]
     if let Some(device) = &args.device.interface {
         return super::live::follow(
-            device,
+            (&**device, |_: &mut Batch| {}),
             &args.device,
             args.common.strict,
             workers(),
