@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::args::{Cli, SchemaOf};
+use super::args::{Cli, EXAMPLES, SchemaOf};
 use super::{Error, Status};
 use crate::sink::json;
 
@@ -142,8 +142,11 @@ fn render(page: &mut Vec<u8>) -> io::Result<()> {
     more.text([roman(TEXT)]);
     more.control("SH", ["PFSYNC"]);
     more.text([roman(PFSYNC)]);
+    more.control("SH", ["EXAMPLES AND EXIT STATUS"]);
+    more.control("nf", []);
+    more.text([roman(EXAMPLES)]);
+    more.control("fi", []);
     more.to_writer(page)?;
-    man.render_extra_section(page)?;
     man.render_version_section(page)
 }
 

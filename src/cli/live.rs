@@ -2,14 +2,12 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
-
 use super::args::Device;
-use super::reading::{Consumed, Reading};
+use super::reading::{Consumed, Reading, stop_by_signal};
 use super::{Error, Status};
 use crate::capture::Batch;
 use crate::capture::live::{Counters, Live, Settings, devices};
@@ -42,12 +40,7 @@ pub(super) fn follow<W: Work>(
     err: &mut dyn Write,
     consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
 ) -> Result<Status, Error> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // The second one ends the program at once.
-        signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))?;
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
+    let stop = stop_by_signal()?;
     let mut settings =
         Settings { buffer: args.buffer.map(|kib| kib * 1024), ..Settings::default() };
     if let Some(snaplen) = args.snaplen.filter(|&bytes| bytes > 0) {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{Format, Print};
@@ -69,7 +70,8 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
     }
     let style = TimeStyle::from_count(args.time)
         .ok_or_else(|| Error::Usage("-t can be given five times at most".to_owned()))?;
-    let settings = Settings::new(&args.common, &filter(args)?)?;
+    let settings =
+        Settings::new(&args.common, &filter(args)?).map_err(|error| hint(error, args))?;
     let sinks = Sinks::new(args, &settings, style)?;
     let mut printer = Printer::new(args, &settings, &sinks, style);
     #[cfg(feature = "live")]
@@ -95,7 +97,8 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         [_] => Vec::new(),
         several => several.iter().filter(|path| join::tells_of_states(path)).cloned().collect(),
     };
-    let mut reading = Reading::new(err);
+    let mut reading =
+        if args.count_only { Reading::printing_at_end(err)? } else { Reading::new(err) };
     for path in &args.read {
         let origin = Origin::File(path.as_os_str().as_encoded_bytes().to_vec());
         let workers = printer.workers(&origin);
@@ -184,13 +187,30 @@ const fn stop(yes: bool) -> ControlFlow<()> {
     if yes { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
+/// Adds to a wrong filter what was most likely meant by the name of a file in it.
+fn hint(error: Error, args: &Print) -> Error {
+    match (error, args.filter.iter().find(|word| Path::new(word).exists())) {
+        (Error::Usage(message), Some(file)) => {
+            Error::Usage(format!("{message}\n'{file}' is a file: read it with -r {file}"))
+        }
+        (error, _) => error,
+    }
+}
+
 /// The filter of the command line, or of the file named by -F.
 fn filter(args: &Print) -> Result<String, Error> {
     match &args.filter_file {
         None => Ok(args.filter.join(" ")),
         Some(path) => fs::read_to_string(path)
+            .map(|text| without_comments(&text))
             .map_err(|error| Error::Usage(format!("-F {}: {error}", path.display()))),
     }
+}
+
+/// A filter file without its comments, from # to the end of a line, as tcpdump reads it.
+fn without_comments(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+    lines.collect::<Vec<_>>().join(" ")
 }
 
 /// What to render with.
