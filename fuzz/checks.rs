@@ -245,7 +245,6 @@ impl Watched {
         assert!(self.before.iter().zip(&now).all(|(before, now)| before <= now), "{c:?}");
         self.before = now;
         assert!(self.table.len() <= self.max, "{} states", self.table.len());
-        assert_eq!(self.table.is_empty(), self.table.len() == 0);
         let came = c.inserted + c.adopted;
         let went = c.deleted + c.cleared + c.expired + c.dropped;
         assert_eq!(came - went, self.table.len() as u64, "{c:?}");

@@ -542,7 +542,7 @@ fn message(action: Action) -> BoxedStrategy<Sent> {
                 SentTdb { spi, dst, rpl, cur_bytes, sproto, updates, rdomain }.into()
             })
             .boxed(),
-        Action::InsF | Action::DelF | Action::Eof => unreachable!("these have no messages"),
+        Action::InsF | Action::DelF | Action::Eof => panic!("{action:?} has no messages"),
     }
 }
 
