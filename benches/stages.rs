@@ -1,25 +1,38 @@
 //! Time per stage: read, decode, filter, render, the whole pipeline. A group's elements are
-//! packets, so that a figure is "per packet".
+//! packets, so that a figure is "per packet"; those of `pfsync` are messages.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a benchmark is no parser")]
+#![expect(
+    clippy::print_stderr,
+    reason = "memory is no time, and printed beside criterion's report"
+)]
+
+#[path = "../testdata/encode/mod.rs"]
+#[allow(unused_imports, reason = "its tests are not run here")]
+mod encode;
 
 use std::hint::black_box;
 use std::io::{Cursor, sink};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use encode::pfsync::message::{Message, Update};
+use encode::pfsync::state::{Key, State};
+use encode::pfsync::{Action, Frame, Layout};
 use jiff::tz::TimeZone;
 use pfscope::capture::Batch;
 use pfscope::capture::file::File;
 use pfscope::decode::decode;
 use pfscope::filter::Filter;
 use pfscope::packet::Packet;
+use pfscope::pf::SyncAction;
 use pfscope::sink::Sink;
 use pfscope::sink::json::{Json, Origin};
 use pfscope::sink::page::{Binder, Page};
 use pfscope::sink::text::{Options, Text};
+use pfscope::states::{Facts, Op, Table};
 use pfscope::summary::{self, Summary};
-use pfscope::time::{Precision, TimeStyle};
-use pfscope::wire::pflog;
+use pfscope::time::{Precision, TimeStyle, Timestamp};
 use pfscope::wire::writer::Writer;
+use pfscope::wire::{pflog, pfsync};
 
 /// A log as a busy firewall writes it: the genuine OpenBSD records again and again.
 fn log(packets: usize) -> Vec<u8> {
@@ -134,5 +147,83 @@ fn whole_file(c: &mut Criterion) {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-criterion_group!(benches, stages, whole_file);
+/// States of a gateway: each its own name and addresses.
+fn states(count: u32) -> impl Iterator<Item = State> {
+    (0..count).map(|n| {
+        let [_, a, b, c] = n.to_be_bytes();
+        let inside = format!("10.{a}.{b}.{c}");
+        let key = Key::new((&inside, 40_000), ("198.51.100.20", 443));
+        State { id: u64::from(n) + 1, wire: key, stack: key, ..State::default() }
+    })
+}
+
+/// The packets that tell of them, as many in each as 1500 bytes hold.
+fn packets(layout: Layout, action: Action, count: u32) -> Vec<Vec<u8>> {
+    let message = |state: State| -> Message {
+        match action {
+            Action::UpdC => Update::of(&state).into(),
+            _ => state.into(),
+        }
+    };
+    let messages: Vec<Message> = states(count).map(message).collect();
+    let each = 1452 / messages[0].encode(layout, action).len();
+    messages.chunks(each).map(|some| Frame::of(layout, action, some).bytes()).collect()
+}
+
+/// The messages of packets as the table takes them.
+fn ops(packets: &[Vec<u8>]) -> Vec<Op> {
+    let mut ops = Vec::new();
+    for packet in packets {
+        let header = pfsync::parse(packet, packet.len()).unwrap();
+        let facts = Facts::bare(Timestamp(0), header.version, header.layout, packet.len());
+        ops.extend(header.messages().map(|message| Op::of(facts, &message.unwrap())));
+    }
+    ops
+}
+
+fn pfsync_stages(c: &mut Criterion) {
+    const STATES: u32 = 100_000;
+    let mut group = c.benchmark_group("pfsync");
+    group.throughput(Throughput::Elements(10_000));
+    for (name, layout, action) in [
+        ("decode-ins-openbsd6", Layout::OpenBsd6, Action::Ins),
+        ("decode-ins-freebsd1500", Layout::FreeBsd1500, Action::Ins),
+        ("decode-upd_c-openbsd6", Layout::OpenBsd6, Action::UpdC),
+    ] {
+        let packets = packets(layout, action, 10_000);
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                for packet in &packets {
+                    let header = pfsync::parse(packet, packet.len()).unwrap();
+                    header.messages().for_each(|message| _ = black_box(message));
+                }
+            });
+        });
+    }
+    group.throughput(Throughput::Elements(STATES.into())).sample_size(10);
+    let inserts = ops(&packets(Layout::OpenBsd6, Action::Ins, STATES));
+    let updates = ops(&packets(Layout::OpenBsd6, Action::UpdC, STATES));
+    assert!(inserts.iter().all(|op| op.action == SyncAction::Ins));
+    let filled = |mut table: Table| {
+        inserts.iter().for_each(|op| _ = table.apply(op));
+        assert_eq!(table.len(), inserts.len());
+        table
+    };
+    let room = inserts.len();
+    group.bench_function("insert", |b| b.iter(|| black_box(filled(Table::new(room))).len()));
+    group.bench_function("insert-flows", |b| {
+        b.iter(|| black_box(filled(Table::with_flows(room))).len());
+    });
+    let mut table = filled(Table::new(room));
+    group.bench_function("update", |b| {
+        b.iter(|| updates.iter().for_each(|op| _ = black_box(table.apply(op))));
+    });
+    group.finish();
+    for (name, table) in [("without", Table::new(room)), ("with", Table::with_flows(room))] {
+        let bytes = filled(table).memory() / inserts.len();
+        eprintln!("pfsync: {bytes} bytes a state {name} the index of flows");
+    }
+}
+
+criterion_group!(benches, stages, pfsync_stages, whole_file);
 criterion_main!(benches);

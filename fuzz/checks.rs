@@ -8,6 +8,7 @@
     reason = "a check fails by panicking"
 )]
 
+use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::sync::LazyLock;
 
@@ -23,10 +24,12 @@ use pfscope::sink::fields::{Fields, Paths};
 use pfscope::sink::json::{Json, Origin};
 use pfscope::sink::page::{Binder, Page};
 use pfscope::sink::text::{self, Text};
+use pfscope::states::{Effect, Entry, Facts, Op, Sort, Table, Verbosity, push_state};
 use pfscope::summary::{Options, Summary};
 use pfscope::time::{Precision, TimeStyle, Timestamp};
 use pfscope::wire::ByteOrder;
 use pfscope::wire::link::LinkType;
+use pfscope::wire::pfsync;
 use pfscope::wire::writer::Writer;
 
 static PATHS: LazyLock<Paths> =
@@ -208,4 +211,114 @@ pub fn summary(data: &[u8]) {
         serde_json::to_string(&summary.report(10)).expect("a report is JSON")
     };
     assert_eq!(json(a), json(whole));
+}
+
+/// What becomes of a table: sizes, counters that only grow, every state once.
+struct Watched {
+    table: Table,
+    max: usize,
+    before: [u64; 13],
+}
+
+impl Watched {
+    fn new(max: usize) -> Self {
+        Self { table: Table::with_flows(max), max, before: [0; 13] }
+    }
+
+    fn check(&mut self) {
+        let c = self.table.counters();
+        let now = [
+            c.inserted,
+            c.replaced,
+            c.adopted,
+            c.updated,
+            c.compressed,
+            c.orphans,
+            c.deleted,
+            c.missing,
+            c.cleared,
+            c.expired,
+            c.dropped,
+            c.acknowledged,
+            c.nameless,
+        ];
+        assert!(self.before.iter().zip(&now).all(|(before, now)| before <= now), "{c:?}");
+        self.before = now;
+        assert!(self.table.len() <= self.max, "{} states", self.table.len());
+        let came = c.inserted + c.adopted;
+        let went = c.deleted + c.cleared + c.expired + c.dropped;
+        assert_eq!(came - went, self.table.len() as u64, "{c:?}");
+    }
+
+    /// Every state is listed once, found by its name, and printed.
+    fn list(&self) {
+        for sort in [Sort::None, Sort::Age, Sort::Rate] {
+            let sorted = self.table.sorted(sort);
+            assert_eq!(sorted.len(), self.table.len());
+            let names: BTreeSet<_> = sorted.iter().map(Entry::ids).collect();
+            assert_eq!(names.len(), sorted.len());
+            for entry in sorted {
+                let found = self.table.get(entry.ids()).expect("a listed state is there");
+                assert_eq!(found.state(), entry.state());
+                assert!(entry.first() <= entry.last() && entry.messages() > 0);
+                let mut text = Vec::new();
+                push_state(&mut text, &entry.state(), Verbosity::VeryVerbose);
+                assert!(text.is_ascii() && text.ends_with(b"\n"));
+            }
+        }
+    }
+}
+
+/// A table of few states takes packets of pfsync, in any order and at any time. The bytes: the
+/// bound; then for each packet its version, the milliseconds before it (with `0x80` seconds, and
+/// the clock then also looks for what has ended), its length in units of 4 bytes, its bytes.
+pub fn states(data: &[u8]) {
+    let Some((&max, mut data)) = data.split_first() else { return };
+    let max = usize::from(max % 8) + 1;
+    let mut watched = Watched::new(max);
+    let mut ts = Timestamp(1_700_000_000_000_000_000);
+    while let Some((&[version, wait, units], rest)) = data.split_first_chunk::<3>() {
+        let (body, rest) = rest.split_at(rest.len().min(usize::from(units) * 4));
+        data = rest;
+        let step = if wait & 0x80 == 0 { 1_000_000 } else { 1_000_000_000 };
+        ts.0 += i64::from(wait & 0x7f) * step;
+        let packet = match version % 8 {
+            // As it is, with whatever header it has.
+            0 | 7 => body.to_vec(),
+            // The messages of one action.
+            version @ 1..=4 => {
+                let (action, count) = (byte_at(body, 0), byte_at(body, 1));
+                let mut packet = vec![version, 0, action, count];
+                packet.resize(if version < 3 { 4 } else { 20 }, 0);
+                packet.extend_from_slice(body.get(2..).unwrap_or_default());
+                packet
+            }
+            version => {
+                let len = u16::try_from(20 + body.len()).unwrap_or(u16::MAX).to_be_bytes();
+                [&[version, 0, len[0], len[1]], &[0; 16][..], body].concat()
+            }
+        };
+        if let Ok(header) = pfsync::parse(&packet, packet.len()) {
+            let facts = Facts::bare(ts, header.version, header.layout, packet.len());
+            for message in header.messages().map_while(Result::ok).take(64) {
+                let op = Op::of(facts, &message);
+                let outcome = watched.table.apply(&op);
+                assert!(outcome.regression.is_none() || outcome.effect == Effect::Updated);
+                watched.check();
+            }
+        }
+        if wait & 0x80 != 0 {
+            watched.table.expire(ts);
+            watched.check();
+            watched.list();
+        }
+    }
+    watched.list();
+    watched.table.expire(Timestamp(i64::MAX));
+    watched.check();
+    watched.list();
+}
+
+fn byte_at(body: &[u8], at: usize) -> u8 {
+    body.get(at).copied().unwrap_or(0)
 }

@@ -7,6 +7,7 @@ use std::{fs, io};
 
 use pfscope::capture::Batch;
 use pfscope::capture::file::File;
+use pfscope::event::Frame;
 use pfscope::wire::link::LinkType;
 
 /// Expressions for the filter target, each followed by a frame.
@@ -21,7 +22,7 @@ const EXPRESSIONS: [&str; 6] = [
 
 fn main() -> io::Result<()> {
     let corpus = Path::new("fuzz/corpus");
-    for target in ["frame", "packet", "file", "filter", "summary"] {
+    for target in ["frame", "packet", "file", "filter", "summary", "states"] {
         fs::create_dir_all(corpus.join(target))?;
     }
     let mut seeds = 0;
@@ -32,8 +33,12 @@ fn main() -> io::Result<()> {
             fs::copy(&path, corpus.join("file").join(&name))?;
             let Ok(mut file) = File::open(&path) else { continue };
             let (mut batch, mut more) = (Batch::default(), true);
+            let mut packets = vec![7];
             while more {
                 more = file.fill(&mut batch).more;
+                for (_, _, frame) in batch.frames() {
+                    add_packet(&mut packets, frame);
+                }
                 // Every fifth record is enough to show each kind.
                 for (_, _, frame) in batch.frames().step_by(5) {
                     let seed = format!("{name}-{}", frame.number);
@@ -51,6 +56,9 @@ fn main() -> io::Result<()> {
                     seeds += 1;
                 }
             }
+            if packets.len() > 1 {
+                fs::write(corpus.join("states").join(&name), packets)?;
+            }
         }
     }
     for (i, expression) in EXPRESSIONS.iter().enumerate() {
@@ -60,4 +68,21 @@ fn main() -> io::Result<()> {
     }
     println!("{seeds} records are seeds of {}", corpus.display());
     Ok(())
+}
+
+/// Adds a packet of a pfsync device to what the states target reads: as it is, half a second
+/// after the one before it.
+fn add_packet(packets: &mut Vec<u8>, frame: Frame<'_>) {
+    let pfsync = [LinkType::PFSYNC, LinkType::PFSYNC_18, LinkType::PFSYNC_121];
+    let packet = match frame.data.first() {
+        Some(0x45) => frame.data.get(20..).unwrap_or_default(),
+        _ => frame.data,
+    };
+    let units = packet.len().div_ceil(4);
+    if let (true, Ok(units)) = (pfsync.contains(&frame.link), u8::try_from(units)) {
+        let end = packets.len() + 3 + usize::from(units) * 4;
+        packets.extend([0, 100, units]);
+        packets.extend_from_slice(packet);
+        packets.resize(end, 0);
+    }
 }

@@ -39,6 +39,7 @@ fn the_checks_hold_for_all_captures_and_for_changed_ones() {
         checks::file(&capture);
         checks::file(&capture[..capture.len() * 2 / 3]);
         checks::summary(&capture);
+        checks::states(&packets(&records(&capture)));
         for (i, record) in records(&capture).into_iter().enumerate() {
             for choice in [0_u8, 3, 5, 16, 0x80] {
                 let mut data = vec![choice, 0];
@@ -58,6 +59,50 @@ fn the_checks_hold_for_all_captures_and_for_changed_ones() {
     assert!(frames > 4000, "{frames}");
 }
 
+/// What the states target reads: the packets one second apart, the bound first.
+fn packets(records: &[Vec<u8>]) -> Vec<u8> {
+    let mut data = vec![5];
+    for record in records {
+        let packet =
+            if record.first() == Some(&0x45) { record.get(20..) } else { Some(&record[..]) };
+        let mut packet = packet.unwrap_or_default().to_vec();
+        packet.resize(packet.len().div_ceil(4) * 4, 0);
+        if let Ok(units) = u8::try_from(packet.len() / 4) {
+            data.extend([0, 0x81, units]);
+            data.extend(packet);
+        }
+    }
+    data
+}
+
+/// A group of version 6 (which others read as they can): an action, and its message with few ids.
+fn messages() -> impl Strategy<Value = Vec<u8>> {
+    let message = (0..16_u8, 0..4_u8, 0..3_u8, 0..3_u8, any::<[u8; 4]>());
+    message.prop_map(|(action, id, creator, port, random)| {
+        let words: u8 = match action {
+            1 | 3 => 60,
+            6 | 13 | 14 => 66,
+            4 => 21,
+            0 => 5,
+            _ => 3,
+        };
+        let mut body = vec![0; usize::from(words) * 4];
+        let at = match action {
+            0 => 19,
+            4 => 75,
+            1 | 3 => 231,
+            6 | 13 | 14 => 239,
+            _ => 11,
+        };
+        (body[7], body[at]) = (id, creator);
+        if words == 66 {
+            (body[9], body[57], body[99], body[203]) = (port, port, port, random[0]);
+            (body[250], body[251], body[252]) = (2, 6, 1 + random[1] % 2);
+        }
+        [&[action, words, 0, 1], &body[..]].concat()
+    })
+}
+
 proptest! {
     #[test]
     fn the_checks_hold_for_random_bytes(data in prop::collection::vec(any::<u8>(), 0..300)) {
@@ -66,6 +111,22 @@ proptest! {
         checks::file(&data);
         checks::filter(&data);
         checks::summary(&data);
+        checks::states(&data);
+    }
+
+    /// Small numbers, so that the same states are named again and again.
+    #[test]
+    fn a_table_holds_for_random_messages(
+        max in any::<u8>(),
+        packets in prop::collection::vec((0..8_u8, any::<u8>(), messages()), 0..30),
+    ) {
+        let mut data = vec![max];
+        for (version, wait, mut body) in packets {
+            body.resize(body.len().div_ceil(4) * 4, 0);
+            data.extend([version, wait, u8::try_from(body.len() / 4).unwrap()]);
+            data.extend(body);
+        }
+        checks::states(&data);
     }
 
     #[test]

@@ -458,8 +458,11 @@ enum Fit {
     No,
     /// Nothing is wrong up to where the capture ends.
     Cut,
-    /// The messages end where the packet does.
+    /// The messages end where the packet does, but it has no end of its own.
     Exact,
+    /// They end with the sub-header of the end, which every sender writes. Without it two of
+    /// FreeBSD's first states would be as long as two of OpenBSD's.
+    Ended,
 }
 
 /// The layouts of version 5, which two systems have and one of them in three ways. Some of
@@ -490,15 +493,15 @@ fn starts_with_af_24(packet: &Pfsync<'_>) -> bool {
 /// Follows the sub-headers with a layout; also the layout of the first state.
 fn walk5(packet: &Pfsync<'_>, layout: Layout) -> (Fit, Option<Layout>) {
     let (mut at, end) = (packet.hdrlen, packet.end());
-    let cut = if packet.bytes.len() < end { Fit::Cut } else { Fit::No };
-    let ends = |at| if at == end { Fit::Exact } else { Fit::No };
+    let is_cut = packet.bytes.len() < end;
+    let cut = if is_cut { Fit::Cut } else { Fit::No };
     let mut seen = None;
     while at < end {
         let left = packet.bytes.get(at..).unwrap_or_default();
         let Ok((_, (number, pad, count))) = subheader(left) else { return (cut, seen) };
         at = at.saturating_add(SUBHEADER);
         if number == 12 {
-            return (ends(at), seen);
+            return (if at == end { Fit::Ended } else { Fit::No }, seen);
         }
         // Nobody sends other padding or an empty group: these are the bytes of a message.
         let known = sized(number, layout).filter(|_| pad == 0 && count > 0);
@@ -508,5 +511,10 @@ fn walk5(packet: &Pfsync<'_>, layout: Layout) -> (Fit, Option<Layout>) {
         }
         at = usize::from(count).saturating_mul(size).saturating_add(at);
     }
-    (ends(at), seen)
+    let fit = match at == end {
+        true if is_cut => Fit::Cut,
+        true => Fit::Exact,
+        false => Fit::No,
+    };
+    (fit, seen)
 }

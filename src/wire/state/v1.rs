@@ -5,8 +5,9 @@
 //! ```text
 //!  0 lan  20 gwy  40 ext: addr[16] port pad[2]
 //! 60 src  76 dst: seqlo seqhi seqdiff max_win:2 state pad
-//! 92 rule pointer (its number in the first four bytes)  nat rule pointer  rt_addr[16]
-//!    interface pointer  creation  expire  packets  bytes  af proto direction log allow_opts
+//! 92 rule pointer (its number in the first four bytes)  nat rule pointer (nothing)
+//!    rt_addr[16]  interface pointer  creation  expire  packets  bytes  af proto direction log
+//!    allow_opts
 //! ```
 //! Pointers are aligned. Numbers are in network order or, where a kernel left them as they were,
 //! in its own: the order in which the times are the smaller ones is taken. No genuine record has
@@ -43,7 +44,8 @@ fn state(i: &[u8], pointer: usize, counters: usize) -> Parsed<'_, State<'_>> {
     let (i, (src, dst)) = (peer, peer).parse(i)?;
     let (i, _) = take(pointer.saturating_sub(4))(i)?;
     let (i, rule) = pointed(i, pointer)?;
-    let (i, nat_rule) = pointed(i, pointer)?;
+    // The translation rule's pointer is cleared and holds no number.
+    let (i, _) = take(pointer)(i)?;
     let (i, hop) = address(i)?;
     let (i, _) = take(pointer)(i)?;
     let (i, times) = (be_u32, be_u32).parse(i)?;
@@ -68,7 +70,7 @@ fn state(i: &[u8], pointer: usize, counters: usize) -> Parsed<'_, State<'_>> {
         rt_addr: next_hop(af, &hop),
         rule,
         anchor: None,
-        nat_rule,
+        nat_rule: None,
         creation_s,
         expire_s,
         packets,

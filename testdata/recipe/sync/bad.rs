@@ -136,6 +136,9 @@ fn sizes() -> Vec<u8> {
         sound(six().raw(4, 10, 2, &update[..80])),
         sound(six().raw(7, 2, 1, &[1; 8])),
         sound(six().raw(10, 1, 1, &[1; 4])),
+        // Fragments, which have no size: an error to OpenBSD's receivers.
+        six().raw(8, 0, 3, &[]).bytes(),
+        six().raw(9, 0, 3, &[]).bytes(),
         // Actions nobody has: version 6 says how long they are, version 5 does not.
         sound(six().raw(77, 3, 2, &[0x77; 24])),
         sound(six().raw(16, 1, 1, &[0x16; 4])),

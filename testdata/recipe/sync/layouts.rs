@@ -80,10 +80,11 @@ pub(super) fn frames(layout: Layout) -> Vec<Vec<u8>> {
     }
     add(one(Action::Clr, Clear::on("em0", A).into()));
     add(one(Action::Clr, Clear::all(A).into()));
-    // Fragments never had a body.
-    for action in [Action::InsF, Action::DelF] {
-        let number = action.number(layout).unwrap_or_default();
-        add(Frame::new(layout).raw(number, 0, 3, &[]));
+    // Fragments never had a body; in version 6 a message must have one.
+    for number in [Action::InsF, Action::DelF].into_iter().filter_map(|a| a.number(layout)) {
+        if layout.version() < 6 {
+            add(Frame::new(layout).raw(number, 0, 3, &[]));
+        }
     }
     if has(Action::Tdb) {
         add(Frame::of(layout, Action::Tdb, &tdbs()));

@@ -1,7 +1,7 @@
 //! What the captures of `testdata/pfsync` hold.
 
 mod bad;
-mod cast;
+pub mod cast;
 mod join;
 mod layouts;
 mod life;
