@@ -284,7 +284,7 @@ fn every_state_is_printed_without_a_control_byte() {
         all.push_str(&print(&table));
     }
     assert!(all.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)));
-    for part in ["\\x1b", " (", "->", "<-", "PROXY:", "]", " wscale ", ", sloppy", " ? "] {
+    for part in ["\\x1b", " (", "->", "<-", "PROXY:", "]", " wscale ", ", sloppy", "?:"] {
         assert!(all.contains(part), "{part}\n{all}");
     }
 }
