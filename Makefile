@@ -4,6 +4,7 @@ CARGO ?= cargo
 # A fuzz target's share of `make test`, in seconds.
 FUZZ_SECONDS ?= 10
 DEMO = testdata/genuine/openbsd80-pflog0.pcap
+SYNC = testdata/pfsync/pair.pcap
 
 .PHONY: demo build test check unit fuzz bench testdata
 
@@ -14,6 +15,8 @@ demo: build
 	@target/release/pfscope --format json -c 2 -r $(DEMO)
 	@printf '\n$$ pfscope summary $(DEMO)\n'
 	@target/release/pfscope summary $(DEMO)
+	@printf '\n$$ pfscope states -q -r $(SYNC)\n'
+	@target/release/pfscope states -q -r $(SYNC)
 
 build:
 	@sh contrib/setup build

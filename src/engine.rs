@@ -12,9 +12,11 @@
 //! may be waiting for its pipe.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::capture::defrag::Defrag;
 use crate::capture::fault::Fault;
@@ -25,6 +27,9 @@ use crate::wire::writer::Writer;
 
 /// Batches on their way for each worker: one in its hands, one waiting, one being read.
 const BATCHES_PER_WORKER: usize = 3;
+
+/// How long a wait for results lasts before the stop flag is looked at.
+const STOP_WAIT: Duration = Duration::from_millis(200);
 
 /// What a worker does with a batch.
 pub trait Work: Send + 'static {
@@ -43,12 +48,14 @@ struct Job<O> {
     output: O,
 }
 
-/// Runs a source through the workers. `prepare` sees every batch before them, in order. `consume` gets the outputs in order, and ends the run by
+/// Runs a source through the workers. `prepare` sees every batch before them, in order.
+/// A `stop` that becomes true while nothing comes ends the run too. `consume` gets the outputs in order, and ends the run by
 /// `Break`. What was wrong with the source comes back, unless the run ended before that.
 pub fn run<W: Work>(
     source: impl Records,
     prepare: impl FnMut(&mut Batch) + Send + 'static,
     workers: Vec<W>,
+    stop: Option<&AtomicBool>,
     mut consume: impl FnMut(&mut W::Output) -> ControlFlow<()>,
 ) -> Option<Fault> {
     let count = workers.len().max(1);
@@ -70,7 +77,7 @@ pub fn run<W: Work>(
     }
     let reader = thread::spawn(move || read(source, prepare, &free, &inputs));
     for output in outputs.iter().cycle() {
-        let Ok(mut job) = output.recv() else { break };
+        let Some(mut job) = next(output, stop) else { break };
         if consume(&mut job.output).is_break() {
             return None;
         }
@@ -78,9 +85,25 @@ pub fn run<W: Work>(
         let _ = recycle.send(job);
     }
     drop(recycle);
+    if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+        // The reader may be waiting for its pipe.
+        return None;
+    }
     let fault = joined(reader);
     threads.into_iter().for_each(joined);
     fault
+}
+
+/// The next result, unless there is none any more or the run is to stop.
+fn next<T>(output: &Receiver<T>, stop: Option<&AtomicBool>) -> Option<T> {
+    let Some(stop) = stop else { return output.recv().ok() };
+    loop {
+        match output.recv_timeout(STOP_WAIT) {
+            Ok(job) => return Some(job),
+            Err(RecvTimeoutError::Timeout) if !stop.load(Ordering::Relaxed) => {}
+            Err(_) => return None,
+        }
+    }
 }
 
 /// What a thread came to; its panic goes on in this one.

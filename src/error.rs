@@ -78,7 +78,7 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let layer = self.layer.name();
         match self.fault {
-            Fault::Truncated { needed } => write!(f, "{layer} header cut: needs {needed} bytes")?,
+            Fault::Truncated { needed } => write!(f, "{layer} cut: needs {needed} bytes")?,
             Fault::BadLength(n) => write!(f, "{layer} header length {n} is not possible")?,
             Fault::BadVersion(n) => write!(f, "{layer} version {n} is not known")?,
             Fault::UnknownLinkType(n) => write!(f, "link type {n} is not read")?,

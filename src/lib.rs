@@ -3,8 +3,8 @@
 //! The path of the data, each step a module:
 //!
 //! ```text
-//! capture (files, devices) -> Batch -> decode: wire::link, wire::pflog, packet -> Event
-//!   -> filter -> sink (text, json) | summary -> engine: order kept, one writer
+//! capture (files, devices) -> Batch -> decode: wire (link, pflog, pfsync), packet -> Event
+//!   -> filter -> sink (text, json) | summary | states -> engine: order kept, one writer
 //! ```
 //!
 //! A frame always becomes an [`event::Event`]; nothing is dropped silently.

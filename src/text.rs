@@ -130,7 +130,7 @@ pub fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Appends untrusted bytes as the inside of a JSON string. Valid UTF-8 stays (control
-/// characters as JSON escapes, DEL and C1 included); any other byte becomes `\xNN`, that is,
+/// characters as JSON escapes, DEL, C1 and invisible marks included); any other byte becomes `\xNN`, that is,
 /// `\\xNN` in the JSON source.
 pub fn push_json_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
     if bytes.iter().all(|&b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\') {
@@ -160,6 +160,15 @@ fn push_json_char(out: &mut Vec<u8>, c: char) {
         '\0'..='\x1f' | '\x7f'..='\u{9f}' => {
             out.extend_from_slice(b"\\u00");
             push_hex_byte(out, c as u8);
+        }
+        // Invisible marks and those that turn the direction of writing.
+        '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}'
+        | '\u{feff}' => {
+            out.extend_from_slice(b"\\u");
+            let [_, _, high, low] = u32::from(c).to_be_bytes();
+            push_hex(out, &[high, low]);
         }
         _ => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
     }

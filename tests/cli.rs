@@ -304,6 +304,8 @@ fn times_can_be_chosen_and_zones() {
     };
     assert_eq!(line(&[], "UTC"), "20:26:40.049356");
     assert_eq!(line(&[], "Europe/Berlin"), "22:26:40.049356");
+    assert_eq!(line(&[], "CET-1CEST"), "22:26:40.049356");
+    assert_eq!(line(&[], "JST-9"), "05:26:40.049356");
     assert_eq!(line(&["--utc"], "Europe/Berlin"), "20:26:40.049356");
     assert_eq!(line(&["-tt"], "UTC"), "1780000000.049356");
     assert_eq!(line(&["-ttt"], "UTC"), " 00:00:00.000000");
@@ -405,6 +407,103 @@ fn hex_dumps_need_no_name() {
     assert!(out(&output).contains("\t0x0000:  6000 0000"), "{}", out(&output));
 }
 
+#[test]
+fn several_sources_may_be_pipes() {
+    let capture = fs::read(OPENBSD).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fifo");
+    let made = Command::new("mkfifo").arg(&path).status();
+    if !made.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED: mkfifo is not there");
+        return;
+    }
+    let (fifo, bytes) = (path.clone(), capture.clone());
+    let writer = std::thread::spawn(move || fs::write(fifo, bytes).unwrap());
+    let arguments = ["--count", "-r", path.to_str().unwrap(), "-r", "-"];
+    let output = run_with(&arguments, &capture);
+    writer.join().unwrap();
+    assert_done(&output);
+    assert_eq!(out(&output), "118 packets\n");
+}
+
+/// What comes at the end comes when the user ends the reading.
+#[test]
+fn an_interrupt_ends_the_reading_of_a_pipe_and_prints() {
+    for (arguments, word) in
+        [(&["--count", "-r", "-"][..], "59 packets"), (&["summary", "-"], "59 records")]
+    {
+        let mut child = piped(arguments);
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&fs::read(OPENBSD).unwrap()).unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(status(&output), 0, "{arguments:?}: {}", err(&output));
+        assert!(out(&output).contains(word), "{arguments:?}: {}", out(&output));
+        drop(stdin);
+    }
+}
+
+#[test]
+fn a_filter_file_has_comments() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("filter");
+    fs::write(&path, "# blocked\naction block # of all\nand tcp\n").unwrap();
+    let output = run(&["--count", "-F", path.to_str().unwrap(), "-r", OPENBSD]);
+    assert_done(&output);
+    assert_eq!(out(&output), out(&run(&["--count", "-r", OPENBSD, "action block and tcp"])));
+}
+
+#[test]
+fn what_goes_into_a_file_has_no_escape_sequences() {
+    for arguments in [&["--help"][..], &["-h"], &["summary", "--help"], &["states", "--help"]] {
+        assert!(!run(arguments).stdout.contains(&0x1b), "{arguments:?}");
+    }
+    let wrong = run(&["--fields", "foo\x1b[31m", "-r", OPENBSD]);
+    assert!(!wrong.stderr.contains(&0x1b), "{}", err(&wrong));
+}
+
+#[test]
+fn a_file_in_the_place_of_a_filter_is_recognized() {
+    let output = run(&[OPENBSD]);
+    assert_eq!(status(&output), 2);
+    assert!(err(&output).contains(&format!("read it with -r {OPENBSD}")), "{}", err(&output));
+}
+
+/// Datagrams to a port of this machine that nobody listens on.
+#[cfg(feature = "live")]
+#[test]
+fn a_device_is_printed_as_its_packets_come() {
+    let list = run(&["-D"]);
+    let loopback = ["lo", "lo0"]
+        .into_iter()
+        .find(|name| out(&list).lines().any(|line| line.split(['.', ' ']).nth(1) == Some(name)));
+    let mut child =
+        piped(&["-n", "-c", "2", "-i", loopback.unwrap_or("lo"), "udp and dst port 19998"]);
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    for _ in 0..100 {
+        std::thread::sleep(Duration::from_millis(50));
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        // Nobody listens: an earlier datagram's refusal may be reported here.
+        let _ = socket.send_to(b"pfscope", "127.0.0.1:19998");
+    }
+    let _ = child.kill();
+    let output = child.wait_with_output().unwrap();
+    if output.stdout.is_empty() {
+        eprintln!("SKIPPED: no live capture on loopback: {}", err(&output));
+        return;
+    }
+    assert_eq!(out(&output).lines().count(), 2);
+    assert!(out(&output).contains("> 127.0.0.1.19998: UDP, length 7"), "{}", out(&output));
+    assert!(err(&output).contains("packets dropped by kernel"));
+    let missing = run(&["-i", "no-such-device"]);
+    assert_eq!(status(&missing), 1);
+    assert!(err(&missing).starts_with("pfscope: no-such-device: "));
+}
+
 const LIFECYCLE: &str = "testdata/pfsync/lifecycle.pcap";
 
 #[test]
@@ -480,7 +579,10 @@ fn pfsync_of_strangers_is_noticed() {
             words.push(value["suspicion"].as_str().unwrap().to_owned());
         }
     }
-    assert_eq!(words, ["sender", "ttl", "group", "group", "station", "sender", "unicast"]);
+    assert_eq!(
+        words,
+        ["sender", "ttl", "group", "group", "station", "sender", "unicast", "creator", "clear"]
+    );
     let text = out(&run(&["-n", "--pfsync-peers", peers, "-r", file]));
     assert!(text.contains("\n    notice spoof: 203.0.113.66 is not one of the peers\n"), "{text}");
     let page = out(&run(&["states", "--health", "--pfsync-peers", peers, "-r", file]));

@@ -116,10 +116,14 @@ fn every_json_line_is_valid_by_the_published_schema() {
     assert!(lines > 1000, "only {lines} lines");
 }
 
-/// serde_json leaves DEL and the C1 controls, which a terminal may obey; pfscope does not.
+/// serde_json leaves DEL, the C1 controls and invisible marks, which a terminal may obey; pfscope does not.
 fn escaped(json: &str) -> String {
     let escape = |c: char| match c {
-        '\u{7f}'..='\u{9f}' => format!("\\u{:04x}", u32::from(c)),
+        '\u{7f}'..='\u{9f}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}'
+        | '\u{feff}' => format!("\\u{:04x}", u32::from(c)),
         _ => c.to_string(),
     };
     json.chars().map(escape).collect()

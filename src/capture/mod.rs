@@ -19,6 +19,7 @@ mod source;
 use std::sync::Arc;
 
 use crate::event::{Flow, Frame};
+use crate::states::Suspicion;
 use crate::time::{Precision, Timestamp};
 use crate::wire::ByteOrder;
 use crate::wire::link::LinkType;
@@ -83,6 +84,15 @@ pub struct Belongs {
     pub flow: Flow,
 }
 
+/// What is suspicious about a pfsync packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Suspected {
+    /// Number of the packet's frame.
+    pub frame: u64,
+    /// What it is.
+    pub what: Suspicion,
+}
+
 /// Some consecutive records of one source.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -99,6 +109,8 @@ pub struct Batch {
     pub joined: Vec<Joined>,
     /// States that logged packets of this batch belong to, in the order of their frames.
     pub belongs: Vec<Belongs>,
+    /// Suspicious packets of this batch, in the order of their frames.
+    pub suspected: Vec<Suspected>,
 }
 
 impl Batch {

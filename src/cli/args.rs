@@ -30,7 +30,7 @@ pub(super) struct Cli {
 
 const SHORT_EXAMPLES: &str = "'pfscope --help' says more and shows examples.";
 
-const EXAMPLES: &str = "\
+pub(super) const EXAMPLES: &str = "\
 Examples:
   pfscope -n -e -ttt -r /var/log/pflog             as 'tcpdump -n -e -ttt -r' shows it
   pfscope -n -e -r pflog.1.gz -r pflog 'action block and on em0'
@@ -231,14 +231,20 @@ pub(super) struct States {
     pub(super) verbose: u8,
     /// Print not the states but how well the firewalls tell each other of them: who sends what, how
     /// often, bulk updates, and what is wrong, in words
-    #[arg(long, conflicts_with_all = ["sort", "quiet"])]
+    #[arg(long, conflicts_with_all = ["sort", "quiet", "filter", "at"])]
     pub(super) health: bool,
     /// Addresses of the firewalls: whatever else sends pfsync is suspected in --health
-    #[arg(long = "pfsync-peers", value_name = "ADDR,ADDR", value_delimiter = ',')]
+    #[arg(
+        long = "pfsync-peers",
+        requires = "health",
+        value_name = "ADDR,ADDR",
+        value_delimiter = ','
+    )]
     pub(super) peers: Vec<IpAddr>,
     /// Keep at most so many states; beyond that the least recently updated are dropped
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
-    pub(super) max_states: usize,
+    #[arg(long, value_name = "N", default_value_t = 1_000_000,
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max_states: u32,
     /// How to print
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) format: Format,
@@ -288,10 +294,10 @@ pub(super) struct Common {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(super) enum Format {
-    /// Lines in tcpdump's manner
+    /// For people: lines in tcpdump's manner, a page, a table
     #[default]
     Text,
-    /// One JSON object a line
+    /// For programs: JSON, one object a line
     Json,
 }
 

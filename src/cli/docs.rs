@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::args::{Cli, SchemaOf};
+use super::args::{Cli, EXAMPLES, SchemaOf};
 use super::{Error, Status};
 use crate::sink::json;
 
@@ -92,6 +92,19 @@ OpenBSD's addresses on the other side of a translation as [rewritten: src ..., d
 OpenBSD 6.8 these are the addresses before the translation and the packet has those after it, \
 since 6.9 it is the reverse.";
 
+/// What of pfsync a reader has to know.
+const PFSYNC: &str = "\
+A pfsync packet is a line, its kinds of message a line each (act), and every message a line: a state \
+as 'pfctl -ss' writes it, the near end first, the address on the other side of a translation in \
+brackets; -v adds windows, age, end and counters, -vv identifiers and options. In JSON every message \
+is an object; 'wire' and 'stack' are the ends as on the wire and as the firewall sees them, 'src' \
+being who sent the first packet. With several -r, of which one is of a pfsync device, or in a \
+capture of both, a logged packet has the state it belongs to (text: state ID/CREATOR, JSON: state), \
+as told up to two seconds later, and the addresses on the state's other side (nat), where pf's own \
+header has none. --pfsync-peers names the firewalls: packets of others, with a TTL other than 255, to \
+another group or to one host, and states of a creator that no firewall has shown as its own, are \
+followed by a notice of kind spoof.";
+
 pub(super) fn schema(format: SchemaOf, out: &mut dyn Write) -> Result<Status, Error> {
     match format {
         SchemaOf::Json => out.write_all(json::SCHEMA.as_bytes())?,
@@ -127,8 +140,13 @@ fn render(page: &mut Vec<u8>) -> io::Result<()> {
     }
     more.control("SH", ["OUTPUT"]);
     more.text([roman(TEXT)]);
+    more.control("SH", ["PFSYNC"]);
+    more.text([roman(PFSYNC)]);
+    more.control("SH", ["EXAMPLES AND EXIT STATUS"]);
+    more.control("nf", []);
+    more.text([roman(EXAMPLES)]);
+    more.control("fi", []);
     more.to_writer(page)?;
-    man.render_extra_section(page)?;
     man.render_version_section(page)
 }
 

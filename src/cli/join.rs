@@ -31,19 +31,17 @@ const fn is_log(link: LinkType) -> bool {
     matches!(link, LinkType::PFLOG | LinkType::OLD_PFLOG)
 }
 
-/// True if a file begins with records of a pfsync device.
+/// True if a file has pfsync among its first records, of a pfsync device or of a wire. What can be
+/// read only once, a pipe, is left alone.
 pub(super) fn tells_of_states(path: &Path) -> bool {
-    if path.as_os_str() == "-" {
-        return false;
-    }
-    let Ok(mut file) = File::open(path) else { return false };
-    if !file.is_regular() {
-        return false;
-    }
+    let is_regular = path.metadata().is_ok_and(|metadata| metadata.is_file());
+    let Some(mut file) = is_regular.then(|| File::open(path).ok()).flatten() else { return false };
     let mut batch = Batch::default();
     let _ = file.fill(&mut batch);
-    let sync = |link| matches!(link, LinkType::PFSYNC | LinkType::PFSYNC_18 | LinkType::PFSYNC_121);
-    batch.interfaces.iter().any(|interface| sync(interface.link))
+    batch.frames().any(|(_, interface, frame)| {
+        let writer = Writer::new(interface.order);
+        !is_log(frame.link) && decode(frame, interface.order, writer).pfsync.is_some()
+    })
 }
 
 /// Gives each logged packet of a source its state.

@@ -2,14 +2,12 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
-
 use super::args::Device;
-use super::reading::{Consumed, Reading};
+use super::reading::{Consumed, Reading, stop_by_signal};
 use super::{Error, Status};
 use crate::capture::Batch;
 use crate::capture::live::{Counters, Live, Settings, devices};
@@ -35,19 +33,14 @@ pub(super) fn list(out: &mut dyn Write) -> Result<Status, Error> {
 
 /// -i: reads a device until SIGINT or SIGTERM, or until the consumer has enough.
 pub(super) fn follow<W: Work>(
-    device: &str,
+    (device, prepare): (&str, impl FnMut(&mut Batch) + Send + 'static),
     args: &Device,
     strict: bool,
     workers: Vec<W>,
     err: &mut dyn Write,
     consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
 ) -> Result<Status, Error> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // The second one ends the program at once.
-        signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))?;
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
+    let stop = stop_by_signal()?;
     let mut settings =
         Settings { buffer: args.buffer.map(|kib| kib * 1024), ..Settings::default() };
     if let Some(snaplen) = args.snaplen.filter(|&bytes| bytes > 0) {
@@ -66,14 +59,7 @@ pub(super) fn follow<W: Work>(
         }
     };
     let mut reading = Reading::new(err);
-    let ended = reading.source(
-        device.as_bytes(),
-        (live, |_: &mut Batch| {}),
-        None,
-        strict,
-        workers,
-        consume,
-    );
+    let ended = reading.source(device.as_bytes(), (live, prepare), None, strict, workers, consume);
     stop.store(true, Ordering::Relaxed);
     let status = reading.status;
     ended.map(drop)?;

@@ -4,6 +4,7 @@
 //! `pfscope: FILE: what, at record N, byte M`.
 
 mod args;
+mod color;
 mod docs;
 mod join;
 #[cfg(feature = "live")]
@@ -14,6 +15,7 @@ mod reading;
 mod selection;
 mod states;
 mod summary;
+mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -59,7 +61,13 @@ pub fn run<A: Into<OsString> + Clone>(
     let ended = match Cli::try_parse_from(args) {
         Ok(cli) => dispatch(cli, out, err),
         Err(help) if !help.use_stderr() => {
-            write!(out, "{}", help.render().ansi()).map(|()| Status::Done).map_err(Error::from)
+            let help = help.render();
+            let written = if color::wanted(color::When::Auto) {
+                write!(out, "{}", help.ansi())
+            } else {
+                write!(out, "{help}")
+            };
+            written.map(|()| Status::Done).map_err(Error::from)
         }
         Err(wrong) => {
             // Nobody is left to tell if standard error is gone.
@@ -79,10 +87,22 @@ pub fn run<A: Into<OsString> + Clone>(
             Status::Failed
         }
         Err(Error::Usage(message)) => {
-            let _ = writeln!(err, "pfscope: {message}");
+            let _ = writeln!(err, "pfscope: {}", printable(&message));
             Status::Usage
         }
     }
+}
+
+/// A message that may repeat what the user typed, without control characters but line ends.
+fn printable(message: &str) -> String {
+    let lines = message.split('\n').map(|line| {
+        line.chars().flat_map(|c| match c {
+            c if c.is_control() => c.escape_default().collect::<Vec<_>>(),
+            c => vec![c],
+        })
+    });
+    let lines: Vec<String> = lines.map(Iterator::collect).collect();
+    lines.join("\n")
 }
 
 fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {

@@ -3,17 +3,18 @@
 use std::fs;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{Format, Print};
 use super::join::{self, Join};
 use super::reading::{Consumed, Reading, Settings};
 use super::selection::{First, Selection, Undecoded};
+use super::watch::Watch;
 use super::{Error, Status};
-use crate::capture::Batch;
+use crate::capture::{Batch, Suspected};
 use crate::engine::Work;
 use crate::filter::Filter;
-use crate::packet::proto;
 use crate::sink::Sink;
 use crate::sink::fields::{Fields, Paths};
 use crate::sink::json::{Json, Origin};
@@ -21,7 +22,6 @@ use crate::sink::notice::Notices;
 use crate::sink::page::{Binder, Page};
 use crate::sink::text::names::Names;
 use crate::sink::text::{Dump, Form, Options, Text};
-use crate::states::Guard;
 use crate::time::{Precision, TimeStyle};
 use crate::wire::writer::Writer;
 
@@ -30,8 +30,8 @@ struct Renderer {
     selection: Selection,
     /// None: only count.
     sink: Option<Box<dyn Sink>>,
-    /// What is said of pfsync that the firewalls did not send, if their addresses are known.
-    guard: Option<(Guard, Notices)>,
+    /// How it is said that a packet is suspicious.
+    notices: Option<Notices>,
 }
 
 /// A rendered batch.
@@ -53,12 +53,10 @@ impl Work for Renderer {
             if let Some(sink) = &mut self.sink {
                 sink.event(event, &mut output.page);
             }
-            if let Some((guard, notices)) = &mut self.guard
-                && event.packet.is_some_and(|packet| packet.ip.proto == Some(proto::PFSYNC))
-                && event.pflog.is_none()
-            {
-                for suspicion in guard.check(&super::states::facts(event)) {
-                    notices.spoof(event, suspicion, &mut output.page);
+            if let Some(notices) = &mut self.notices {
+                let here = |suspected: &&Suspected| suspected.frame == event.frame.number;
+                for suspected in batch.suspected.iter().filter(here) {
+                    notices.spoof(event, suspected.what, &mut output.page);
                 }
             }
         });
@@ -72,7 +70,8 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
     }
     let style = TimeStyle::from_count(args.time)
         .ok_or_else(|| Error::Usage("-t can be given five times at most".to_owned()))?;
-    let settings = Settings::new(&args.common, &filter(args)?)?;
+    let settings =
+        Settings::new(&args.common, &filter(args)?).map_err(|error| hint(error, args))?;
     let sinks = Sinks::new(args, &settings, style)?;
     let mut printer = Printer::new(args, &settings, &sinks, style);
     #[cfg(feature = "live")]
@@ -80,7 +79,10 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         let workers = printer.workers(&Origin::Interface(device.as_bytes().to_vec()));
         let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
         let strict = args.common.strict;
-        let status = super::live::follow(device, &args.device, strict, workers, err, consume)?;
+        let mut watch = Watch::new(&args.peers);
+        let prepare = move |batch: &mut Batch| watch.prepare(batch);
+        let source = (&**device, prepare);
+        let status = super::live::follow(source, &args.device, strict, workers, err, consume)?;
         printer.finish(out)?;
         return Ok(status);
     }
@@ -95,13 +97,17 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         [_] => Vec::new(),
         several => several.iter().filter(|path| join::tells_of_states(path)).cloned().collect(),
     };
-    let mut reading = Reading::new(err);
+    let mut reading =
+        if args.count_only { Reading::printing_at_end(err)? } else { Reading::new(err) };
     for path in &args.read {
         let origin = Origin::File(path.as_os_str().as_encoded_bytes().to_vec());
         let workers = printer.workers(&origin);
         let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-        let mut join = Join::new(&feeds);
-        let prepare = move |batch: &mut Batch| join.prepare(batch);
+        let (mut join, mut watch) = (Join::new(&feeds), Watch::new(&args.peers));
+        let prepare = move |batch: &mut Batch| {
+            join.prepare(batch);
+            watch.prepare(batch);
+        };
         if reading.file(path, prepare, args.common.strict, workers, consume)?.is_break() {
             break;
         }
@@ -132,11 +138,9 @@ impl<'a> Printer<'a> {
     fn workers(&self, origin: &Origin) -> Vec<Renderer> {
         let selection = &self.settings.selection;
         let sink = || self.sinks.sink(origin, &selection.filter);
-        let guard = || {
-            let peers = Some(&self.args.peers).filter(|peers| !peers.is_empty())?;
-            Some((Guard::new(peers.clone()), self.sinks.notices(origin)?))
-        };
-        let worker = |_| Renderer { selection: selection.clone(), sink: sink(), guard: guard() };
+        let notices = || self.sinks.notices(origin);
+        let worker =
+            |_| Renderer { selection: selection.clone(), sink: sink(), notices: notices() };
         (0..self.settings.threads).map(worker).collect()
     }
 
@@ -183,13 +187,30 @@ const fn stop(yes: bool) -> ControlFlow<()> {
     if yes { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
+/// Adds to a wrong filter what was most likely meant by the name of a file in it.
+fn hint(error: Error, args: &Print) -> Error {
+    match (error, args.filter.iter().find(|word| Path::new(word).exists())) {
+        (Error::Usage(message), Some(file)) => {
+            Error::Usage(format!("{message}\n'{file}' is a file: read it with -r {file}"))
+        }
+        (error, _) => error,
+    }
+}
+
 /// The filter of the command line, or of the file named by -F.
 fn filter(args: &Print) -> Result<String, Error> {
     match &args.filter_file {
         None => Ok(args.filter.join(" ")),
         Some(path) => fs::read_to_string(path)
+            .map(|text| without_comments(&text))
             .map_err(|error| Error::Usage(format!("-F {}: {error}", path.display()))),
     }
+}
+
+/// A filter file without its comments, from # to the end of a line, as tcpdump reads it.
+fn without_comments(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+    lines.collect::<Vec<_>>().join(" ")
 }
 
 /// What to render with.

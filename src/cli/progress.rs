@@ -20,12 +20,12 @@ pub(super) struct Bar {
 }
 
 impl Bar {
-    /// A bar for a regular file, unless a person would not see it or it would run into the
-    /// lines that are printed.
-    pub(super) fn new(progress: Arc<Progress>) -> Option<Self> {
+    /// A bar for a regular file of a run that began at `started`, unless a person would not see it
+    /// or it would run into the lines that are printed; with `at_end` these come last.
+    pub(super) fn new(progress: Arc<Progress>, started: Instant, at_end: bool) -> Option<Self> {
         let size = progress.size()?;
-        let seen = stderr().is_terminal() && !stdout().is_terminal();
-        seen.then(|| Self { progress, size, started: Instant::now(), bar: None })
+        let seen = stderr().is_terminal() && (at_end || !stdout().is_terminal());
+        seen.then(|| Self { progress, size, started, bar: None })
     }
 
     /// Shows how far the reading has come.
@@ -34,7 +34,7 @@ impl Bar {
             let style = ProgressStyle::with_template(
                 "{bar:40} {bytes}/{total_bytes} {bytes_per_sec}, {eta} to go",
             );
-            let bar = ProgressBar::new(self.size);
+            let bar = ProgressBar::new(self.size).with_elapsed(self.started.elapsed());
             self.bar = Some(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())));
         }
         if let Some(bar) = &self.bar {

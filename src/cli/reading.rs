@@ -1,14 +1,19 @@
 //! Reading the files of a command one after the other, and telling what was wrong with them.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write, stdout};
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use jiff::tz::TimeZone;
+use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::args::{Common, When};
+use super::args::Common;
+use super::color;
 use super::progress::Bar;
 use super::selection::{Selection, Undecoded};
 use super::{Error, Status};
@@ -29,7 +34,7 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn new(common: &Common, filter: &str) -> Result<Self, Error> {
-        let zone = if common.utc { TimeZone::UTC } else { TimeZone::system() };
+        let zone = if common.utc { TimeZone::UTC } else { local_zone() };
         let time = |option: &str, text: &Option<String>| {
             let parse = |text| Timestamp::parse(text, &zone);
             let parsed = text.as_deref().map(parse).transpose();
@@ -46,23 +51,43 @@ impl Settings {
         Ok(Self {
             selection,
             zone,
-            color: match common.color {
-                When::Always => true,
-                When::Never => false,
-                When::Auto => {
-                    stdout().is_terminal()
-                        && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
-                }
-            },
+            color: color::wanted(common.color),
             threads: common.threads.map_or_else(processors, usize::from),
         })
     }
+}
+
+/// A flag that the first SIGINT or SIGTERM sets; the second one ends the program at once.
+pub(super) fn stop_by_signal() -> io::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
+
+/// The zone of TZ or of the system. A TZ that names a summer time but not when it is has the rules
+/// that libc gives it, those of the United States.
+fn local_zone() -> TimeZone {
+    let rules = |tz: String| {
+        let summer = tz.chars().rev().take_while(char::is_ascii_alphabetic).count() >= 3;
+        let posix =
+            summer && !tz.contains([',', '/', ':']) && tz.contains(|c: char| c.is_ascii_digit());
+        posix.then(|| TimeZone::posix(&format!("{tz},M3.2.0,M11.1.0")).ok()).flatten()
+    };
+    std::env::var("TZ").ok().and_then(rules).unwrap_or_else(TimeZone::system)
 }
 
 /// The files of a command, and what became of them.
 pub(super) struct Reading<'e> {
     err: &'e mut dyn Write,
     pub(super) status: Status,
+    started: Instant,
+    /// The output comes when all is read.
+    at_end: bool,
+    /// Set by SIGINT and SIGTERM where these are to end the reading, not the program.
+    stop: Option<Arc<AtomicBool>>,
 }
 
 /// What a consumer says of one output.
@@ -75,7 +100,13 @@ pub(super) struct Consumed {
 
 impl<'e> Reading<'e> {
     pub(super) fn new(err: &'e mut dyn Write) -> Self {
-        Self { err, status: Status::Done }
+        Self { err, status: Status::Done, started: Instant::now(), at_end: false, stop: None }
+    }
+
+    /// The files of a command that prints when all is read: SIGINT and SIGTERM end the reading, a
+    /// second one the program.
+    pub(super) fn printing_at_end(err: &'e mut dyn Write) -> io::Result<Self> {
+        Ok(Self { at_end: true, stop: Some(stop_by_signal()?), ..Self::new(err) })
     }
 
     /// Reads one file through the workers. A file that cannot be opened or read is reported, and
@@ -91,7 +122,7 @@ impl<'e> Reading<'e> {
         let name = path.as_os_str().as_encoded_bytes();
         match File::open(path) {
             Ok(file) => {
-                let bar = Bar::new(file.progress());
+                let bar = Bar::new(file.progress(), self.started, self.at_end);
                 self.source(name, (file, prepare), bar, strict, workers, consume)
             }
             Err(error) => {
@@ -113,7 +144,7 @@ impl<'e> Reading<'e> {
     ) -> Result<ControlFlow<()>, Error> {
         let mut undecoded = Undecoded::default();
         let (mut stopped, mut failed) = (false, None);
-        let fault = engine::run(source, prepare, workers, |output| {
+        let fault = engine::run(source, prepare, workers, self.stop.as_deref(), |output| {
             if let Some(bar) = &mut bar {
                 bar.tick();
             }
@@ -134,10 +165,18 @@ impl<'e> Reading<'e> {
         if let Some(error) = failed {
             return Err(error.into());
         }
-        self.report_undecoded(name, &undecoded);
+        // A last record that is cut is told of once.
+        let cut = fault.as_ref().is_some_and(|fault| {
+            undecoded.count == 1
+                && undecoded.first.is_some_and(|first| first.record == fault.record)
+        });
+        if !cut {
+            self.report_undecoded(name, &undecoded);
+        }
         if let Some(fault) = fault {
             self.report(name, &fault);
         }
+        stopped |= self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed));
         Ok(if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 

@@ -117,7 +117,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
     let at = args.at.as_deref().map(|text| Timestamp::parse(text, &settings.zone)).transpose();
     let at = at.map_err(|wrong| Error::Usage(format!("--at: {wrong}")))?;
     let mut follower = Follower {
-        table: Table::new(args.max_states),
+        table: Table::new(args.max_states as usize),
         health: Health::new(),
         guard: Guard::new(args.peers.clone()),
         at,
@@ -131,8 +131,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
         match args.format {
             Format::Text => health::write_page(&report, out)?,
             Format::Json => {
-                serde_json::to_writer(&mut *out, &report).map_err(io::Error::from)?;
-                writeln!(out)?;
+                health::write_json(&report, out)?;
             }
         }
         return Ok(status);
@@ -163,7 +162,7 @@ fn follow(
     #[cfg(feature = "live")]
     if let Some(device) = &args.device.interface {
         return super::live::follow(
-            device,
+            (&**device, |_: &mut Batch| {}),
             &args.device,
             args.common.strict,
             workers(),
@@ -174,7 +173,7 @@ fn follow(
     if args.read.is_empty() {
         return Err(Error::Usage("nothing to follow: name a capture file with -r FILE".to_owned()));
     }
-    let mut reading = Reading::new(err);
+    let mut reading = Reading::printing_at_end(err)?;
     for path in &args.read {
         let path: &Path = path;
         let consume = |told: &mut Told| Ok(follower.consume(told));

@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
     let options = Options { workers: threads, ..Options::default() };
     let summaries: Vec<Arc<Mutex<Summary>>> =
         (0..threads).map(|_| Arc::new(Mutex::new(Summary::new(options)))).collect();
-    let (mut reading, mut files) = (Reading::new(err), Vec::new());
+    let (mut reading, mut files) = (Reading::printing_at_end(err)?, Vec::new());
     for path in &args.files {
         let counter = |summary| Counter {
             selection: settings.selection.clone(),

@@ -13,7 +13,8 @@ use crate::wire::state::Ids;
 
 use super::guard::Suspicion;
 use super::op::{Facts, Op, What};
-use super::table::{Effect, Outcome, Regression};
+use super::regression::Regression;
+use super::table::{Effect, Outcome};
 
 mod finding;
 mod judge;

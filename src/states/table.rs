@@ -10,8 +10,7 @@ use std::net::IpAddr;
 use hashbrown::HashTable;
 use serde::Serialize;
 
-use crate::packet::proto;
-use crate::pf::{PeerState, SyncAction};
+use crate::pf::SyncAction;
 use crate::time::Timestamp;
 use crate::wire::pfsync::messages::Compressed;
 use crate::wire::state::Ids;
@@ -21,11 +20,12 @@ use super::flows::Flows;
 use super::lifetime::Lifetimes;
 use super::list::{AGE, GROUP, LISTS, Link, List, NIL, Slab};
 use super::op::{Facts, Op, What};
-use super::record::{Name, Record, Side, Whole};
+use super::record::{Name, Record, Whole};
+use super::regression::{Regression, regressed};
 use super::wheel::Wheel;
 
-/// Senders that are told apart.
-const SENDERS: usize = 1024;
+/// Senders that are told apart; a wire has a handful.
+const SENDERS: usize = 64;
 /// States whose end is looked at for each message, at most.
 const LOOKS: usize = 64;
 
@@ -81,36 +81,6 @@ pub enum Effect {
     Cleared(u64),
     /// Nothing in the table.
     None,
-}
-
-/// What went back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Back {
-    /// A window: the lowest sequence number the side may send.
-    Window {
-        /// Before.
-        from: u32,
-        /// Now.
-        to: u32,
-    },
-    /// How far TCP has come.
-    Level {
-        /// Before.
-        from: PeerState,
-        /// Now.
-        to: PeerState,
-    },
-}
-
-/// A side of a state that went back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Regression {
-    /// The state.
-    pub ids: Ids,
-    /// True for the side that sent the first packet.
-    pub src: bool,
-    /// What went back.
-    pub back: Back,
 }
 
 /// What came of a message.
@@ -438,17 +408,18 @@ impl Table {
         (found == creatorid).then_some(group.head)
     }
 
-    /// The number of a sender; those beyond the bound share one.
+    /// The number of a sender; those beyond the bound have none.
     fn sender(&mut self, sender: Option<IpAddr>) -> u16 {
         let Some(sender) = sender else { return u16::MAX };
-        let at = self.senders.iter().position(|&known| known == sender);
-        let at = at.unwrap_or_else(|| {
-            if self.senders.len() < SENDERS {
+        let known = self.senders.iter().position(|&known| known == sender);
+        let at = known.or_else(|| {
+            let room = self.senders.len() < SENDERS;
+            room.then(|| {
                 self.senders.push(sender);
-            }
-            self.senders.len().saturating_sub(usize::from(self.senders.last() == Some(&sender)))
+                self.senders.len().saturating_sub(1)
+            })
         });
-        u16::try_from(at).unwrap_or(u16::MAX)
+        at.and_then(|at| u16::try_from(at).ok()).unwrap_or(u16::MAX)
     }
 
     /// The state of this name.
@@ -494,28 +465,6 @@ impl Table {
 
 fn count(counter: &mut u64) {
     *counter = counter.saturating_add(1);
-}
-
-/// What goes back, first of all a window. A window that is not known yet (0) goes nowhere.
-fn regressed(ids: Ids, proto: u8, old: [Side; 2], new: [Side; 2]) -> Option<Regression> {
-    if proto != proto::TCP {
-        return None;
-    }
-    let window = |old: Side, new: Side| {
-        let (from, to) = (old.seqlo, new.seqlo);
-        let back = from != 0 && to != 0 && to.wrapping_sub(from) > u32::MAX / 2;
-        back.then_some(Back::Window { from, to })
-    };
-    let level = |old: Side, new: Side| {
-        let (from, to) = (old.state, new.state);
-        // A proxy's numbers are the highest, and come first.
-        let back = to < from && from < PeerState::PROXY_SRC;
-        back.then_some(Back::Level { from, to })
-    };
-    let ([a, b], [c, d]) = (old, new);
-    let src = window(a, c).or_else(|| level(a, c)).map(|back| Regression { ids, src: true, back });
-    let dst = || window(b, d).or_else(|| level(b, d));
-    src.or_else(|| dst().map(|back| Regression { ids, src: false, back }))
 }
 
 #[cfg(test)]

@@ -52,7 +52,10 @@ fn read(name: &str, mut each: impl FnMut(Facts, &[Op])) {
         let more = file.fill(&mut batch).more;
         for (_, _, frame) in batch.frames() {
             let Some((facts, header)) = unwrap(&frame) else { continue };
-            let ops: Vec<_> = header.messages().map(|m| Op::of(facts, &m.unwrap())).collect();
+            let faulty = header.messages().any(|message| message.is_err());
+            let facts = Facts { faulty, ..facts };
+            let messages = header.messages().map_while(Result::ok);
+            let ops: Vec<_> = messages.map(|message| Op::of(facts, &message)).collect();
             each(facts, &ops);
         }
         if !more {
@@ -260,5 +263,28 @@ fn a_forged_packet_is_suspicious() {
             assert_eq!(guard.check(&facts).next(), None);
             assert!(ops.iter().all(|op| guard.follow(op).is_none()));
         });
+    }
+}
+
+/// The captures of each layout have every odd state there can be.
+#[test]
+fn every_state_is_printed_without_a_control_byte() {
+    let layouts = ["openbsd5", "openbsd6", "freebsd1301", "freebsd1400", "freebsd1500"];
+    let mut all = String::new();
+    for name in layouts.into_iter().chain(["v1-ilp32-le", "v1-lp64-be", "v2", "v3", "v4"]) {
+        let mut table = Table::new(1000);
+        read(&format!("pfsync/{name}.pcap"), |_, ops| {
+            for op in ops {
+                if matches!(op.action, SyncAction::Ins | SyncAction::Upd) {
+                    table.apply(op);
+                }
+            }
+        });
+        assert_eq!(table.is_empty(), name.starts_with("v1"), "{name}");
+        all.push_str(&print(&table));
+    }
+    assert!(all.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)));
+    for part in ["\\x1b", " (", "->", "<-", "PROXY:", "]", " wscale ", ", sloppy", " ? "] {
+        assert!(all.contains(part), "{part}\n{all}");
     }
 }

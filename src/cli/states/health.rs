@@ -3,7 +3,24 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use serde::Serialize;
+
 use crate::states::Report;
+
+/// The report as an object of its own kind.
+#[derive(Serialize)]
+struct Object<'r> {
+    v: u8,
+    r#type: &'static str,
+    #[serde(flatten)]
+    report: &'r Report,
+}
+
+/// Writes the report as JSON, on one line.
+pub(super) fn write_json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &Object { v: 1, r#type: "health", report })?;
+    writeln!(out)
+}
 
 /// Writes the page.
 pub(super) fn write_page(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -13,7 +30,8 @@ pub(super) fn write_page(report: &Report, out: &mut dyn Write) -> io::Result<()>
     writeln!(out, "{from} to {to} ({:.0} s)", report.seconds)?;
     writeln!(out, "\nFindings")?;
     if report.findings.is_empty() {
-        writeln!(out, "  nothing is wrong")?;
+        let seen = if report.senders.len() == 1 { ", but only one side was seen" } else { "" };
+        writeln!(out, "  nothing is wrong{seen}")?;
     }
     for finding in &report.findings {
         writeln!(out, "  {:<8} {}", finding.severity.name(), finding.sentence)?;

@@ -303,7 +303,8 @@ fn describe_packet(packet: &Packet<'_>, e: &mut impl Emit) {
     e.some(key!("len"), ip.len);
     e.some(key!("frag_off"), ip.frag.map(|frag| frag.offset));
     match &packet.transport {
-        Transport::Tcp(tcp) => {
+        // Of a header cut behind its ports nothing is left to say here.
+        Transport::Tcp(tcp) if tcp.seq.is_some() => {
             e.open(key!("tcp"));
             if let Some((_, flags)) = tcp.offset_flags {
                 e.string(key!("flags"), |out| flags.push(out));

@@ -108,7 +108,7 @@ impl Sink for Text {
         }
         push_event(page, event, options);
         if let Some(flow) = event.frame.flow {
-            push_flow(&mut page.text, flow);
+            push_flow(&mut page.text, event, flow);
         }
         if let Some(dump) = options.dump {
             dump.push(&mut page.text, event);
@@ -139,11 +139,13 @@ fn push_event(page: &mut Page, event: &Event<'_>, options: &Options) {
     }
 }
 
-/// The state that a logged packet belongs to, and its addresses on the other side of it.
-fn push_flow(out: &mut Vec<u8>, flow: &Flow) {
+/// The state that a logged packet belongs to, and where pf's header does not have them its
+/// addresses on the other side of it.
+fn push_flow(out: &mut Vec<u8>, event: &Event<'_>, flow: &Flow) {
     let Ids { id, creatorid } = flow.ids;
     put!(out, " state ", Bytes(&id.to_be_bytes()), "/", Hex8(creatorid));
-    if let Some((src, dst)) = flow.other {
+    let in_header = event.pflog.is_some_and(|header| header.other.is_some());
+    if let Some((src, dst)) = flow.other.filter(|_| !in_header) {
         put!(out, " nat ");
         push_end(out, src);
         put!(out, " > ");

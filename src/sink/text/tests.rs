@@ -206,7 +206,7 @@ fn what_cannot_be_read_is_one_line_with_its_reason() {
     assert_eq!(
         render(LinkType::PFLOG, &cut, 200, &PLAIN),
         "rule 5/0(match): block in on em0: \
-         [|pflog] pflog header cut: needs 100 bytes (offset 0 of the frame)\n"
+         [|pflog] pflog cut: needs 100 bytes (offset 0 of the frame)\n"
     );
     let short = Options { link: false, ..PLAIN };
     let line = render(LinkType::PFLOG, &[3, 1], 2, &short);

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::report::{name, seconds, when};
 use super::{Finding, Health, Kind, Node, SECOND, Severity};
-use crate::states::table::Back;
+use crate::states::regression::Back;
 use crate::time::Timestamp;
 
 /// Bytes of a packet that any Ethernet carries.

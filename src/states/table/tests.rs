@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 
 use super::*;
-use crate::pf::{Direction, StateFlags, Timeout};
+use crate::pf::{Direction, PeerState, StateFlags, Timeout};
 use crate::states::lifetime::GRACE_S;
 use crate::wire::pfsync::{Body, Layout, Message};
 use crate::wire::state::{Key, Peer, State};
@@ -247,7 +247,7 @@ proptest! {
             prop_assert_eq!(found, expected);
             if flows {
                 let (dst, id) = ("192.0.2.1".parse().unwrap(), n as u64 % 24);
-                let src = IpAddr::from([10, 0, 0, id as u8]);
+                let src = IpAddr::from([10, 0, 0, id.to_be_bytes()[7]]);
                 let there = model.states.keys().any(|key| key.1 == id);
                 prop_assert_eq!(table.find(17, dst, 53, src, 4000).is_some(), there);
                 prop_assert!(table.find(6, dst, 53, src, 4000).is_none());
