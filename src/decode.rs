@@ -129,7 +129,17 @@ mod tests {
 
     fn event(link: LinkType, data: &[u8], len: usize) -> Event<'_> {
         let (ts, precision) = (Timestamp(0), Precision::Micros);
-        let frame = Frame { number: 1, ts, precision, link, data, len, whole: None, flow: None };
+        let frame = Frame {
+            number: 1,
+            ts,
+            precision,
+            link,
+            data,
+            len,
+            whole: None,
+            iface: None,
+            flow: None,
+        };
         decode(frame, ByteOrder::Little, Writer::new(ByteOrder::Little))
     }
 

@@ -25,6 +25,8 @@ pub struct Frame<'a> {
     pub len: usize,
     /// Of the last fragment of a pfsync packet: what all fragments carry together.
     pub whole: Option<&'a [u8]>,
+    /// Name of the device or of the interface in a pcapng file: untrusted bytes.
+    pub iface: Option<&'a [u8]>,
     /// Of a logged packet: the state it belongs to, where pfsync has told of it.
     pub flow: Option<&'a Flow>,
 }

@@ -499,6 +499,9 @@ fn a_device_is_printed_as_its_packets_come() {
     assert_eq!(out(&output).lines().count(), 2);
     assert!(out(&output).contains("> 127.0.0.1.19998: UDP, length 7"), "{}", out(&output));
     assert!(err(&output).contains("packets dropped by kernel"));
+    let both = run(&["-i", loopback.unwrap_or("lo"), "-i", "no-such-device"]);
+    assert_eq!(status(&both), 1);
+    assert!(err(&both).starts_with("pfscope: no-such-device: "));
     let missing = run(&["-i", "no-such-device"]);
     assert_eq!(status(&missing), 1);
     assert!(err(&missing).starts_with("pfscope: no-such-device: "));

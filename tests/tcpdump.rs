@@ -79,6 +79,7 @@ impl Capture {
                 data,
                 len: *len,
                 whole: None,
+                iface: None,
                 flow: None,
             };
             each(&decode(frame, self.order, writer));

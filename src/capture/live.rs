@@ -1,7 +1,8 @@
-//! A live device through libpcap: its packets in batches.
+//! Live devices through libpcap: their packets in batches.
 //!
-//! The device is opened in immediate mode and read without blocking; between reads the thread
-//! waits on its descriptor. So a packet is handed on at once, and a burst as one batch.
+//! The devices are opened in immediate mode and read without blocking; between reads the thread
+//! waits on their descriptors. So a packet is handed on at once, and a burst as one batch, in the
+//! order of the packets' times.
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::fault::{Cause, Fault};
 use super::file::Filled;
 use super::{Batch, Interface, MAX_RECORD_LEN, Record, Records};
+use crate::text::escaped;
 use crate::time::{Precision, Timestamp};
 use crate::wire::ByteOrder;
 use crate::wire::link::LinkType;
@@ -39,8 +41,8 @@ impl Default for Settings {
     }
 }
 
-/// What the kernel counted since the device was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the kernel counted since the devices were opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
     /// Packets that reached libpcap's filter.
     pub received: u32,
@@ -50,9 +52,10 @@ pub struct Counters {
     pub if_dropped: u32,
 }
 
-/// An open device.
+/// Open devices.
 pub struct Live {
-    capture: Capture<Active>,
+    /// One an interface, in their order.
+    captures: Vec<Capture<Active>>,
     interfaces: Arc<[Interface]>,
     frames: u64,
     stop: Arc<AtomicBool>,
@@ -66,31 +69,43 @@ impl std::fmt::Debug for Live {
 }
 
 impl Live {
-    /// Opens a device. The capture ends when `stop` becomes true; when it is closed, `at_end`
+    /// Opens devices. The capture ends when `stop` becomes true; when it is closed, `at_end`
     /// is told what the kernel counted.
     ///
     /// # Errors
-    /// libpcap's message: no such device, no permission, …
+    /// libpcap's message, behind the device's name: no such device, no permission, …
     pub fn open(
-        device: &str,
+        devices: &[String],
         settings: Settings,
         stop: Arc<AtomicBool>,
         at_end: impl FnMut(Option<Counters>) + Send + 'static,
     ) -> Result<Self, String> {
-        let message = |error: Error| match error {
-            Error::PcapError(message) => message,
-            other => other.to_string(),
-        };
+        let (mut captures, mut interfaces) = (Vec::new(), Vec::new());
+        for device in devices {
+            let (capture, interface) = Self::open_one(device, settings).map_err(|error| {
+                let message = match error {
+                    Error::PcapError(message) => message,
+                    other => other.to_string(),
+                };
+                format!("{}: {message}", escaped(device.as_bytes()))
+            })?;
+            captures.push(capture);
+            interfaces.push(interface);
+        }
+        let (interfaces, at_end) = (interfaces.into(), Box::new(at_end));
+        Ok(Self { captures, interfaces, frames: 0, stop, at_end })
+    }
+
+    fn open_one(device: &str, settings: Settings) -> Result<(Capture<Active>, Interface), Error> {
         let snaplen = i32::try_from(settings.snaplen).unwrap_or(i32::MAX);
-        let mut inactive = Capture::from_device(device)
-            .map_err(message)?
+        let mut inactive = Capture::from_device(device)?
             .snaplen(snaplen)
             .promisc(settings.promiscuous)
             .immediate_mode(true);
         if let Some(bytes) = settings.buffer {
             inactive = inactive.buffer_size(bytes);
         }
-        let capture = inactive.open().and_then(Capture::setnonblock).map_err(message)?;
+        let capture = inactive.open().and_then(Capture::setnonblock)?;
         let link = u32::try_from(capture.get_datalink().0).unwrap_or(u32::MAX);
         let order = if cfg!(target_endian = "big") { ByteOrder::Big } else { ByteOrder::Little };
         let interface = Interface {
@@ -100,42 +115,30 @@ impl Live {
             fcs_len: 0,
             name: Some(device.as_bytes().into()),
         };
-        let at_end = Box::new(at_end);
-        Ok(Self { capture, interfaces: Arc::new([interface]), frames: 0, stop, at_end })
+        Ok((capture, interface))
     }
 
-    /// Takes the packets that are there, up to a full batch.
+    /// Takes the packets that are there, up to a full batch of each device.
     fn drain(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        while batch.bytes.len() < FULL {
-            let packet = match self.capture.next_packet() {
-                Ok(packet) => packet,
-                Err(Error::TimeoutExpired | Error::NoMorePackets) => return Ok(()),
-                Err(error) => return Err(error),
-            };
-            let ts = packet.header.ts;
-            #[allow(clippy::useless_conversion, reason = "time_t and suseconds_t differ by system")]
-            let (seconds, micros) = (i64::from(ts.tv_sec), i64::from(ts.tv_usec));
-            let nanos = seconds.saturating_mul(1_000_000_000).saturating_add(micros * 1000);
-            batch.records.push(Record {
-                ts: Timestamp(nanos),
-                start: u32::try_from(batch.bytes.len()).unwrap_or(u32::MAX),
-                caplen: u32::try_from(packet.data.len()).unwrap_or(u32::MAX),
-                len: packet.header.len,
-                interface: 0,
-                offset: 0,
-            });
-            batch.bytes.extend_from_slice(packet.data);
+        for (interface, capture) in (0..).zip(&mut self.captures) {
+            take(capture, interface, batch)?;
+        }
+        if self.captures.len() > 1 {
+            batch.records.sort_by_key(|record| record.ts);
         }
         Ok(())
     }
 
+    /// The counters of all devices together.
     fn counters(&mut self) -> Option<Counters> {
-        let counted = self.capture.stats().ok()?;
-        Some(Counters {
-            received: counted.received,
-            dropped: counted.dropped,
-            if_dropped: counted.if_dropped,
-        })
+        let mut all = Counters::default();
+        for capture in &mut self.captures {
+            let counted = capture.stats().ok()?;
+            all.received = all.received.saturating_add(counted.received);
+            all.dropped = all.dropped.saturating_add(counted.dropped);
+            all.if_dropped = all.if_dropped.saturating_add(counted.if_dropped);
+        }
+        Some(all)
     }
 
     /// The end of the capture, by a fault of the device or because it was asked for.
@@ -146,6 +149,32 @@ impl Live {
         });
         Filled { more: false, fault }
     }
+}
+
+/// Takes the packets of one device that are there.
+fn take(capture: &mut Capture<Active>, interface: u32, batch: &mut Batch) -> Result<(), Error> {
+    let full = batch.bytes.len() + FULL;
+    while batch.bytes.len() < full {
+        let packet = match capture.next_packet() {
+            Ok(packet) => packet,
+            Err(Error::TimeoutExpired | Error::NoMorePackets) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let ts = packet.header.ts;
+        #[allow(clippy::useless_conversion, reason = "time_t and suseconds_t differ by system")]
+        let (seconds, micros) = (i64::from(ts.tv_sec), i64::from(ts.tv_usec));
+        let nanos = seconds.saturating_mul(1_000_000_000).saturating_add(micros * 1000);
+        batch.records.push(Record {
+            ts: Timestamp(nanos),
+            start: u32::try_from(batch.bytes.len()).unwrap_or(u32::MAX),
+            caplen: u32::try_from(packet.data.len()).unwrap_or(u32::MAX),
+            len: packet.header.len,
+            interface,
+            offset: 0,
+        });
+        batch.bytes.extend_from_slice(packet.data);
+    }
+    Ok(())
 }
 
 impl Drop for Live {
@@ -176,9 +205,11 @@ impl Records for Live {
             if self.stop.load(Ordering::Relaxed) {
                 return self.end(None);
             }
-            let descriptor = self.capture.as_fd();
+            let descriptors: Vec<_> = self.captures.iter().map(AsFd::as_fd).collect();
+            let polled = |descriptor| PollFd::new(descriptor, PollFlags::IN);
+            let mut polled: Vec<_> = descriptors.iter().map(polled).collect();
             // A signal ends the wait early, which is as good as a time-out.
-            let _ = poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], Some(&WAIT));
+            let _ = poll(&mut polled, Some(&WAIT));
         }
     }
 }

@@ -132,12 +132,17 @@ impl Batch {
             let len = (record.len as usize).saturating_sub(fcs);
             let data = self.data(record);
             let data = if fcs > 0 { data.get(..len).unwrap_or(data) } else { data };
+            let iface = interface.name.as_deref();
             let (ts, precision, link) = (record.ts, interface.precision, interface.link);
             let at = self.joined.binary_search_by_key(&number, |joined| joined.frame);
             let whole = at.ok().and_then(|at| self.joined.get(at)).map(|joined| &*joined.bytes);
             let at = self.belongs.binary_search_by_key(&number, |belongs| belongs.frame);
             let flow = at.ok().and_then(|at| self.belongs.get(at)).map(|belongs| &belongs.flow);
-            Some((index, interface, Frame { number, ts, precision, link, data, len, whole, flow }))
+            Some((
+                index,
+                interface,
+                Frame { number, ts, precision, link, data, len, whole, iface, flow },
+            ))
         })
     }
 }

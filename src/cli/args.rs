@@ -149,17 +149,17 @@ pub(super) struct Print {
 #[cfg(feature = "live")]
 #[derive(Debug, Args)]
 pub(super) struct Device {
-    /// Print packets of a device as they come: pflog0, or an interface
+    /// Read a device live: pflog0, pfsync0 or an interface; may be given several times
     #[arg(short = 'i', long = "interface", value_name = "DEVICE", conflicts_with = "read")]
-    pub(super) interface: Option<String>,
+    pub(super) interfaces: Vec<String>,
     /// List the devices that -i can name
-    #[arg(short = 'D', long = "list-interfaces", conflicts_with_all = ["read", "interface"])]
+    #[arg(short = 'D', long = "list-interfaces", conflicts_with_all = ["read", "interfaces"])]
     pub(super) list: bool,
     /// Take so many bytes of each packet (default, and 0: all)
-    #[arg(short = 's', long = "snapshot-length", value_name = "BYTES", requires = "interface")]
+    #[arg(short = 's', long = "snapshot-length", value_name = "BYTES", requires = "interfaces")]
     pub(super) snaplen: Option<u32>,
     /// The kernel's capture buffer in KiB
-    #[arg(short = 'B', long = "buffer-size", value_name = "KIB", requires = "interface",
+    #[arg(short = 'B', long = "buffer-size", value_name = "KIB", requires = "interfaces",
         value_parser = clap::value_parser!(i32).range(1..=2_000_000))]
     pub(super) buffer: Option<i32>,
     /// Do not take packets for other hosts (pfscope never does: tcpdump's flag is taken and

@@ -31,10 +31,10 @@ pub(super) fn list(out: &mut dyn Write) -> Result<Status, Error> {
     Ok(Status::Done)
 }
 
-/// -i: reads a device until SIGINT or SIGTERM, or until the consumer has enough.
+/// -i: reads devices until SIGINT or SIGTERM, or until the consumer has enough.
 pub(super) fn follow<W: Work>(
-    (device, prepare): (&str, impl FnMut(&mut Batch) + Send + 'static),
     args: &Device,
+    prepare: impl FnMut(&mut Batch) + Send + 'static,
     strict: bool,
     workers: Vec<W>,
     err: &mut dyn Write,
@@ -51,15 +51,15 @@ pub(super) fn follow<W: Work>(
         // Nobody waits any longer.
         let _ = tell.send(counters);
     };
-    let live = match Live::open(device, settings, Arc::clone(&stop), at_end) {
+    let live = match Live::open(&args.interfaces, settings, Arc::clone(&stop), at_end) {
         Ok(live) => live,
         Err(message) => {
-            writeln!(err, "pfscope: {}: {message}", escaped(device.as_bytes()))?;
+            writeln!(err, "pfscope: {message}")?;
             return Ok(Status::Failed);
         }
     };
-    let mut reading = Reading::new(err);
-    let ended = reading.source(device.as_bytes(), (live, prepare), None, strict, workers, consume);
+    let (name, mut reading) = (args.interfaces.join(","), Reading::new(err));
+    let ended = reading.source(name.as_bytes(), (live, prepare), None, strict, workers, consume);
     stop.store(true, Ordering::Relaxed);
     let status = reading.status;
     ended.map(drop)?;

@@ -75,14 +75,16 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
     let sinks = Sinks::new(args, &settings, style)?;
     let mut printer = Printer::new(args, &settings, &sinks, style);
     #[cfg(feature = "live")]
-    if let Some(device) = &args.device.interface {
-        let workers = printer.workers(&Origin::Interface(device.as_bytes().to_vec()));
+    if !args.device.interfaces.is_empty() {
+        let workers = printer.workers(&Origin::Devices);
         let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
+        let (mut join, mut watch) = (Join::new(&[]), Watch::new(&args.peers));
+        let prepare = move |batch: &mut Batch| {
+            join.prepare(batch);
+            watch.prepare(batch);
+        };
         let strict = args.common.strict;
-        let mut watch = Watch::new(&args.peers);
-        let prepare = move |batch: &mut Batch| watch.prepare(batch);
-        let source = (&**device, prepare);
-        let status = super::live::follow(source, &args.device, strict, workers, err, consume)?;
+        let status = super::live::follow(&args.device, prepare, strict, workers, err, consume)?;
         printer.finish(out)?;
         return Ok(status);
     }

@@ -160,15 +160,10 @@ fn follow(
         (0..settings.threads).map(worker).collect::<Vec<_>>()
     };
     #[cfg(feature = "live")]
-    if let Some(device) = &args.device.interface {
-        return super::live::follow(
-            (&**device, |_: &mut Batch| {}),
-            &args.device,
-            args.common.strict,
-            workers(),
-            err,
-            |told| Ok(follower.consume(told)),
-        );
+    if !args.device.interfaces.is_empty() {
+        let (strict, workers) = (args.common.strict, workers());
+        let consume = |told: &mut Told| Ok(follower.consume(told));
+        return super::live::follow(&args.device, |_| {}, strict, workers, err, consume);
     }
     if args.read.is_empty() {
         return Err(Error::Usage("nothing to follow: name a capture file with -r FILE".to_owned()));
@@ -234,6 +229,7 @@ fn is_wanted(filter: &Filter, entry: &Entry<'_>) -> bool {
         data: &[],
         len: 0,
         whole: None,
+        iface: None,
         flow: None,
     };
     filter.matches_message(&Event::new(frame, Kind::Pfsync), &message)

@@ -99,7 +99,8 @@ impl Logged {
 
 fn show(summary: &mut Summary, ts: i64, link: LinkType, data: &[u8], len: usize) {
     let (ts, precision) = (Timestamp(ts), Precision::Micros);
-    let frame = Frame { number: 1, ts, precision, link, data, len, whole: None, flow: None };
+    let frame =
+        Frame { number: 1, ts, precision, link, data, len, whole: None, iface: None, flow: None };
     summary.observe(&decode(frame, ByteOrder::Little, Writer::new(ByteOrder::Little)));
 }
 
@@ -572,6 +573,7 @@ fn time_per_event() {
             data,
             len: 200,
             whole: None,
+            iface: None,
             flow: None,
         }
     }

@@ -77,7 +77,17 @@ pub fn frame(link: u32, data: &[u8]) -> Frame<'_> {
 /// A frame that had `len` bytes, of which `data` were captured.
 pub fn cut(link: u32, data: &[u8], len: usize) -> Frame<'_> {
     let (ts, precision) = (Timestamp(0), Precision::Micros);
-    Frame { number: 1, ts, precision, link: LinkType(link), data, len, whole: None, flow: None }
+    Frame {
+        number: 1,
+        ts,
+        precision,
+        link: LinkType(link),
+        data,
+        len,
+        whole: None,
+        iface: None,
+        flow: None,
+    }
 }
 
 /// The event of a frame of which nothing else is known than a little-endian file.

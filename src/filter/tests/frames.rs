@@ -38,6 +38,7 @@ impl Sample {
             data: &self.bytes,
             len: self.len,
             whole: None,
+            iface: None,
             flow: None,
         };
         let mut writer = Writer::new(ByteOrder::Little);

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::sync::{describe_flow, describe_sync};
 use crate::error::{DecodeError, Fault};
-use crate::event::{Event, Kind};
+use crate::event::{Event, Frame, Kind};
 use crate::filter::Filter;
 use crate::packet::{Packet, Transport, proto};
 use crate::pf::{Direction, Family, Systems};
@@ -109,8 +109,8 @@ pub trait Emit {
 pub enum Origin {
     /// A capture file: its name as the user gave it.
     File(Vec<u8>),
-    /// A device.
-    Interface(Vec<u8>),
+    /// Devices: each frame has the name of its own.
+    Devices,
 }
 
 /// What an event has a line of its own for.
@@ -162,7 +162,7 @@ pub fn describe(
     e.word(key!("type"), kind.name());
     e.string(key!("ts"), |out| clock.push_rfc3339(out, frame.ts, frame.precision));
     e.number(key!("frame"), frame.number);
-    describe_origin(origin, e);
+    describe_origin(origin, frame, e);
     e.number(key!("caplen"), frame.data.len());
     e.number(key!("len"), frame.len);
     if frame.is_truncated() {
@@ -214,7 +214,7 @@ pub(in crate::sink) fn describe_notice(
     e.word(key!("kind"), kind);
     e.string(key!("ts"), |out| clock.push_rfc3339(out, frame.ts, frame.precision));
     e.number(key!("frame"), frame.number);
-    describe_origin(origin, e);
+    describe_origin(origin, frame, e);
 }
 
 /// What is suspicious about pfsync's packet: a word and a sentence.
@@ -223,10 +223,10 @@ pub(in crate::sink) fn describe_suspicion(suspicion: Suspicion, e: &mut impl Emi
     e.bytes(key!("message"), suspicion.sentence().as_bytes());
 }
 
-fn describe_origin(origin: &Origin, e: &mut impl Emit) {
+fn describe_origin(origin: &Origin, frame: &Frame<'_>, e: &mut impl Emit) {
     match origin {
         Origin::File(name) => e.bytes(key!("file"), name),
-        Origin::Interface(name) => e.bytes(key!("iface"), name),
+        Origin::Devices => e.bytes(key!("iface"), frame.iface.unwrap_or_default()),
     }
 }
 
