@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::{Format, Print};
@@ -78,11 +79,7 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
     if !args.device.interfaces.is_empty() {
         let workers = printer.workers(&Origin::Devices);
         let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-        let (mut join, mut watch) = (Join::new(&[]), Watch::new(&args.peers));
-        let prepare = move |batch: &mut Batch| {
-            join.prepare(batch);
-            watch.prepare(batch);
-        };
+        let prepare = prepare(&[], &args.peers);
         let strict = args.common.strict;
         let status = super::live::follow(&args.device, prepare, strict, workers, err, consume)?;
         printer.finish(out)?;
@@ -105,17 +102,22 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         let origin = Origin::File(path.as_os_str().as_encoded_bytes().to_vec());
         let workers = printer.workers(&origin);
         let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-        let (mut join, mut watch) = (Join::new(&feeds), Watch::new(&args.peers));
-        let prepare = move |batch: &mut Batch| {
-            join.prepare(batch);
-            watch.prepare(batch);
-        };
+        let prepare = prepare(&feeds, &args.peers);
         if reading.file(path, prepare, args.common.strict, workers, consume)?.is_break() {
             break;
         }
     }
     printer.finish(out)?;
     Ok(reading.status)
+}
+
+/// What is found out about the batches of a source in their order, before the workers see them.
+fn prepare(feeds: &[PathBuf], peers: &[IpAddr]) -> impl FnMut(&mut Batch) + Send + use<> {
+    let (mut join, mut watch) = (Join::new(feeds), Watch::new(peers));
+    move |batch| {
+        join.prepare(batch);
+        watch.prepare(batch);
+    }
 }
 
 /// Takes rendered batches in order and writes them.
