@@ -108,18 +108,20 @@ pub fn push_ends(out: &mut Vec<u8>, state: &State<'_>) {
         }
     };
     end(out, 1);
-    let forward = out_bound || af_to && state.direction == Direction::IN;
-    out.extend_from_slice(if forward { b" -> " } else { b" <- " });
+    out.extend_from_slice(if is_forward(state) { b" -> " } else { b" <- " });
     end(out, 0);
 }
 
-/// The peers as they are written: the near one of a state that came in is its destination.
-const fn sides(state: &State<'_>) -> (Peer, Peer) {
-    if state.direction.0 == Direction::OUT.0 {
-        (state.src, state.dst)
-    } else {
-        (state.dst, state.src)
-    }
+/// True if the line starts with the sender of the first packet: of a state that went out, and of
+/// one that came in and leaves in the other family.
+pub fn is_forward(state: &State<'_>) -> bool {
+    state.direction != Direction::IN || state.is_af_to()
+}
+
+/// The peers in the order of the ends. OpenBSD turns the ends of an af-to state that came in and
+/// leaves the peers as they are; here they stay together.
+fn sides(state: &State<'_>) -> (Peer, Peer) {
+    if is_forward(state) { (state.src, state.dst) } else { (state.dst, state.src) }
 }
 
 fn host(key: &Key, at: usize) -> ([u8; 16], u16) {

@@ -118,7 +118,7 @@ fn openbsd_s_capture_ends_as_its_notes_say() {
              id: 0000000000000001 creatorid: 796ed1b8\n",
             "all tcp 198.51.100.20:84 <- 192.0.2.10:40010       SYN_SENT:SYN_SENT\n   \
              [0 + 1](+2277702110) wscale 6  [8192 + 2](+1503850980) wscale 6\n",
-            "all tcp 198.51.100.1:54946 (2001:db8:1::10[50000]) -> 198.51.100.7:443 (64:ff9b::c633:6407[443])       CLOSED:SYN_SENT\n",
+            "all tcp 198.51.100.1:54946 (2001:db8:1::10[50000]) -> 198.51.100.7:443 (64:ff9b::c633:6407[443])       SYN_SENT:CLOSED\n",
             "all tcp 198.51.100.20:82 <- 192.0.2.10:42002       PROXY:SRC\n",
             "all udp 2001:db8:2::20[6666] <- 2001:db8:1::10[41004]       NO_TRAFFIC:SINGLE\n",
             "38:0 bytes, rule 8\n",

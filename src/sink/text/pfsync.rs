@@ -8,7 +8,7 @@
 use super::Options;
 use super::fields::Fields;
 use super::put::{Bytes, Hex8, put};
-use super::state::{push_clock, push_flags, push_ids, push_timeout, push_window};
+use super::state::{push_flags, push_timeout, push_window};
 use super::words::{push_cut, push_field, push_name};
 use super::{names, state};
 use crate::error::{DecodeError, Fault};
@@ -16,6 +16,7 @@ use crate::event::Event;
 use crate::packet::{Packet, proto};
 use crate::pf::{SyncAction, Systems, Timeout};
 use crate::sink::page::Page;
+use crate::states::line::{push_ids, push_span};
 use crate::text::push_escaped;
 use crate::wire::pfsync::messages::Compressed;
 use crate::wire::pfsync::{Body, Message, Pfsync};
@@ -152,7 +153,7 @@ fn push_message(out: &mut Vec<u8>, packet: &Pfsync<'_>, message: &Message<'_>, o
         }
         Body::Bus { status, endtime_s, creatorid } => {
             put!(out, MESSAGE, "creatorid: ", Hex8(*creatorid), " age: ");
-            push_clock(out, *endtime_s);
+            push_span(out, *endtime_s);
             put!(out, " status: ");
             push_name(out, status.name(), "UNKNOWN (", status.0, ")");
         }
@@ -201,7 +202,7 @@ fn push_update(out: &mut Vec<u8>, message: &Message<'_>, update: &Compressed, op
     }
     if update.expire_s != 0 {
         put!(out, ", expires in ");
-        push_clock(out, update.expire_s);
+        push_span(out, update.expire_s);
     }
     if options.verbose > 1 {
         let systems = Systems::OPENBSD.or(Systems::FREEBSD);

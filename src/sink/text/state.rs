@@ -6,26 +6,27 @@
 //! Both ends' states stand in the order of the ends. With af-to OpenBSD turns the ends of a state
 //! that came in around and leaves the states as they are; here they are turned with them.
 
-use super::put::{Hex8, put};
-use super::words::{Two, push_name};
+use super::put::put;
+use super::words::push_name;
 use super::{Options, names};
 use crate::packet::proto;
-use crate::pf::{Direction, PeerState, StateFlags, Systems, Timeout};
-use crate::text::{push_escaped, push_hex};
+use crate::pf::{Direction, StateFlags, Systems, Timeout};
+use crate::states::line::{is_forward, push_ids, push_levels, push_span};
+use crate::text::push_escaped;
 use crate::wire::pfsync::Layout;
-use crate::wire::state::{End, Extra, Ids, Peer, State};
+use crate::wire::state::{End, Extra, Peer, State};
 
 /// In front of what `-v` and `-vv` add below a state.
 const BELOW: &str = "\n       ";
 
 /// Appends a state: its line, and with `-v` and `-vv` those below it.
 pub(super) fn push(out: &mut Vec<u8>, state: &State<'_>, options: &Options) {
-    let ahead = source_first(state);
+    let ahead = is_forward(state);
     put!(out, "\n    ");
     push_flow(out, state, ahead, options);
     let [first, second] = if ahead { [&state.src, &state.dst] } else { [&state.dst, &state.src] };
     put!(out, "    ");
-    push_levels(out, first.state, second.state, state.wire.proto);
+    push_levels(out, state.wire.proto, first.state, second.state);
     if options.verbose > 0 {
         if state.wire.proto == proto::TCP {
             put!(out, BELOW);
@@ -38,11 +39,6 @@ pub(super) fn push(out: &mut Vec<u8>, state: &State<'_>, options: &Options) {
     if options.verbose > 1 {
         push_rest(out, state);
     }
-}
-
-/// True if the line starts with the sender of the first packet.
-fn source_first(state: &State<'_>) -> bool {
-    state.direction != Direction::IN || state.is_af_to()
 }
 
 fn push_flow(out: &mut Vec<u8>, state: &State<'_>, ahead: bool, options: &Options) {
@@ -98,20 +94,6 @@ fn push_end(out: &mut Vec<u8>, end: End, domain: u16, transport: u8, options: &O
     put!(out, after);
 }
 
-/// How far both ends have come: names, for ICMP and what has no name numbers.
-fn push_levels(out: &mut Vec<u8>, first: PeerState, second: PeerState, number: u8) {
-    let either = |state| first == state || second == state;
-    match (first.name(number), second.name(number)) {
-        _ if number == proto::TCP && either(PeerState::PROXY_SRC) => put!(out, "PROXY:SRC"),
-        _ if number == proto::TCP && either(PeerState::PROXY_DST) => put!(out, "PROXY:DST"),
-        (Some(first), Some(second)) => put!(out, first, ":", second),
-        _ if number == proto::TCP => {
-            put!(out, "<BAD STATE LEVELS ", first.0, ":", second.0, ">");
-        }
-        _ => put!(out, first.0, ":", second.0),
-    }
-}
-
 /// The sequence numbers that a peer may send.
 pub(super) fn push_window(out: &mut Vec<u8>, peer: &Peer) {
     put!(out, "[", peer.seqlo, " + ", peer.seqhi.wrapping_sub(peer.seqlo), "]");
@@ -121,18 +103,6 @@ pub(super) fn push_window(out: &mut Vec<u8>, peer: &Peer) {
     if let Some(shift) = peer.window_shift() {
         put!(out, " wscale ", shift);
     }
-}
-
-/// Hours, minutes and seconds.
-pub(super) fn push_clock(out: &mut Vec<u8>, seconds: u32) {
-    put!(out, Two(seconds / 3600), ":", Two(seconds / 60 % 60), ":", Two(seconds % 60));
-}
-
-/// The name of a state.
-pub(super) fn push_ids(out: &mut Vec<u8>, ids: Ids) {
-    put!(out, "id: ");
-    push_hex(out, &ids.id.to_be_bytes());
-    put!(out, " creatorid: ", Hex8(ids.creatorid));
 }
 
 pub(super) fn push_timeout(
@@ -162,9 +132,9 @@ pub(super) fn push_flags(out: &mut Vec<u8>, flags: StateFlags, systems: Systems)
 /// `-v`: age, counters, rules.
 fn push_progress(out: &mut Vec<u8>, state: &State<'_>) {
     put!(out, BELOW, "age ");
-    push_clock(out, state.creation_s);
+    push_span(out, state.creation_s);
     put!(out, ", expires in ");
-    push_clock(out, state.expire_s);
+    push_span(out, state.expire_s);
     let ([packets, back], [bytes, bytes_back]) = (state.packets, state.bytes);
     put!(out, ", ", packets, ":", back, " pkts, ", bytes, ":", bytes_back, " bytes");
     for (name, rule) in
