@@ -86,42 +86,48 @@ impl Join {
             let mut last = Timestamp::default();
             for (_, interface, frame) in batch.frames() {
                 last = frame.ts;
-                self.advance(last);
                 let event = decode(frame, interface.order, Writer::new(interface.order));
-                if event.pfsync.is_some() {
-                    tell(&mut self.table, &event);
+                let told = self.advance(last) | tell(&mut self.table, &event);
+                if told {
+                    self.settle(&mut waiting, last, &mut belongs);
                 }
-                self.settle(&mut waiting, last, &mut belongs);
                 if let (Some(_), Some(packet)) = (&event.pflog, &event.packet)
                     && let Some(ends) = PacketEnds::of(packet)
                 {
-                    waiting.push(Waiting { frame: frame.number, ts: frame.ts, ends });
+                    let frame = frame.number;
+                    match ends.find(&self.table) {
+                        Some(flow) => belongs.push(Belongs { frame, flow }),
+                        None => waiting.push(Waiting { frame, ts: last, ends }),
+                    }
                 }
             }
-            self.settle(&mut waiting, last, &mut belongs);
-            self.advance(Timestamp(last.0.saturating_add(LATE)));
-            self.settle(&mut waiting, last, &mut belongs);
+            if self.advance(Timestamp(last.0.saturating_add(LATE))) {
+                self.settle(&mut waiting, last, &mut belongs);
+            }
             belongs.sort_unstable_by_key(|belongs| belongs.frame);
         }
         batch.belongs = belongs;
     }
 
-    /// Tells the table what the other files have up to a time.
-    fn advance(&mut self, until: Timestamp) {
+    /// Tells the table what the other files have up to a time; true if that was anything.
+    fn advance(&mut self, until: Timestamp) -> bool {
+        let mut told = false;
         for feed in &mut self.feeds {
-            feed.advance(until, &mut self.table);
+            told |= feed.advance(until, &mut self.table);
         }
+        told
     }
 
-    /// Looks for the states of packets that wait for one, and gives up those that have waited
-    /// long enough.
+    /// Looks for the states of packets that wait for one, once the table was told something, and
+    /// gives up those that have waited long enough.
     fn settle(&self, waiting: &mut Vec<Waiting>, now: Timestamp, belongs: &mut Vec<Belongs>) {
+        waiting.retain(|packet| now.0.saturating_sub(packet.ts.0) <= LATE);
         waiting.retain(|packet| match packet.ends.find(&self.table) {
             Some(flow) => {
                 belongs.push(Belongs { frame: packet.frame, flow });
                 false
             }
-            None => now.0.saturating_sub(packet.ts.0) <= LATE,
+            None => true,
         });
     }
 }
@@ -141,18 +147,19 @@ struct PacketEnds {
 }
 
 impl Feed {
-    /// Tells the table all up to a time.
-    fn advance(&mut self, until: Timestamp, table: &mut Table) {
+    /// Tells the table all up to a time; true if that was anything.
+    fn advance(&mut self, until: Timestamp, table: &mut Table) -> bool {
+        let mut told = false;
         loop {
             for (_, interface, frame) in self.batch.frames().skip(self.next) {
                 if frame.ts > until {
-                    return;
+                    return told;
                 }
                 self.next += 1;
-                tell(table, &decode(frame, interface.order, Writer::new(interface.order)));
+                told |= tell(table, &decode(frame, interface.order, Writer::new(interface.order)));
             }
             if !self.more {
-                return;
+                return told;
             }
             // What is wrong with the file is told where it is printed.
             self.more = self.file.fill(&mut self.batch).more;
@@ -162,12 +169,14 @@ impl Feed {
     }
 }
 
-fn tell(table: &mut Table, event: &Event<'_>) {
-    let Some(packet) = &event.pfsync else { return };
+/// Tells the table the messages of a pfsync packet; true if it is one.
+fn tell(table: &mut Table, event: &Event<'_>) -> bool {
+    let Some(packet) = &event.pfsync else { return false };
     let facts = facts(event);
     for message in packet.messages().map_while(Result::ok) {
         table.apply(&Op::of(facts, &message));
     }
+    true
 }
 
 impl PacketEnds {
