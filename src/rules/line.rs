@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Only what is beyond doubt is taken: a list, a macro or a word that is not known says nothing.
-//! Not here: addresses and ports, which a translation may have changed by the time of logging.
+//! Not here: addresses, which a translation may have changed by the time of logging, and services by
+//! their names.
 
 use crate::packet::proto;
 use crate::pf::{Direction, Family};
@@ -64,6 +65,24 @@ pub enum On {
     Not(String),
 }
 
+/// Ports that a rule is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ports {
+    /// The first one.
+    pub first: u16,
+    /// The last one.
+    pub last: u16,
+    /// Not these but all others.
+    pub not: bool,
+}
+
+impl Ports {
+    /// True if the port is one of them.
+    pub fn has(self, port: u16) -> bool {
+        (self.first..=self.last).contains(&port) != self.not
+    }
+}
+
 /// A rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -81,6 +100,14 @@ pub struct Line {
     pub family: Option<Family>,
     /// Its protocol.
     pub proto: Option<u8>,
+    /// Its source ports.
+    pub from: Option<Ports>,
+    /// Its destination ports.
+    pub to: Option<Ports>,
+    /// It logs.
+    pub log: bool,
+    /// `log (matches)`: what else matches the packet is logged too.
+    pub log_matches: bool,
     /// `log (all)`: packets of its states are logged too, in both directions.
     pub log_all: bool,
     /// Its labels.
@@ -106,6 +133,10 @@ impl Line {
             on: None,
             family: None,
             proto: None,
+            from: None,
+            to: None,
+            log: false,
+            log_matches: false,
             log_all: false,
             labels: Vec::new(),
             ridentifier: None,
@@ -118,12 +149,21 @@ impl Line {
         }
         // Behind `from`, `to` and `all` the words of addresses follow, and behind those options.
         let mut behind = false;
+        let mut side = None;
         while let Some(word) = words.next() {
             match word.text {
                 _ if word.is_quoted => {}
-                "log" if !behind && words.peek().is_some_and(|next| next.text.starts_with('(')) => {
+                "log" if !behind => {
+                    line.log = true;
+                    if !words.peek().is_some_and(|next| next.text.starts_with('(')) {
+                        continue;
+                    }
                     for option in words.by_ref() {
-                        line.log_all |= option.text.trim_matches(['(', ',', ')']) == "all";
+                        match option.text.trim_matches(['(', ',', ')']) {
+                            "all" => line.log_all = true,
+                            "matches" => line.log_matches = true,
+                            _ => {}
+                        }
                         if option.text.ends_with(')') {
                             break;
                         }
@@ -140,7 +180,20 @@ impl Line {
                 "proto" if !behind => {
                     line.proto = words.next().and_then(|word| protocol(word.text));
                 }
-                "all" | "from" | "to" => behind = true,
+                "all" => behind = true,
+                "from" | "to" => {
+                    side = Some(word.text);
+                    behind = true;
+                }
+                "port" => {
+                    let (Some(at), Some(first)) = (side.take(), words.next()) else { continue };
+                    let second = words.peek().map_or("", |word| word.text);
+                    let ports = ports(first.text, second);
+                    if at == "from" { line.from = ports } else { line.to = ports }
+                }
+                // What follows is where packets are sent, not where they come from.
+                "->" => side = None,
+                option if option.ends_with("-to") => side = None,
                 "label" => {
                     let label = words.next().map_or("", |word| word.text);
                     if line.labels.len() < MAX_LABELS {
@@ -198,6 +251,20 @@ fn on(word: &str, not: bool) -> Option<On> {
         && word.starts_with(|c: char| c.is_ascii_alphabetic());
     let name = is_name.then(|| word.to_owned())?;
     Some(if not { On::Not(name) } else { On::Is(name) })
+}
+
+/// `= 22`, `!= 22` or `1000:1002`.
+fn ports(first: &str, second: &str) -> Option<Ports> {
+    if let Some((first, last)) = first.split_once(':') {
+        return Some(Ports { first: first.parse().ok()?, last: last.parse().ok()?, not: false });
+    }
+    let not = match first {
+        "=" => false,
+        "!=" => true,
+        _ => return None,
+    };
+    let port = second.parse().ok()?;
+    Some(Ports { first: port, last: port, not })
 }
 
 fn protocol(word: &str) -> Option<u8> {
@@ -267,6 +334,30 @@ mod tests {
         assert_eq!(line.on, Some(On::Is("em0".to_owned())));
         assert_eq!((line.proto, line.ridentifier), (Some(6), Some(1_234_567_890)));
         assert_eq!(line.labels, ["say\"in\"here", "b"]);
+    }
+
+    #[test]
+    fn ports_by_number() {
+        let one = |port, not| Some(Ports { first: port, last: port, not });
+        let both = line("pass from any port = 53 to any port 1000:1002 keep state");
+        assert_eq!(both.from, one(53, false));
+        assert_eq!(both.to, Some(Ports { first: 1000, last: 1002, not: false }));
+        assert_eq!(line("pass from any to any port != 25").to, one(25, true));
+        for text in [
+            "pass from any to any port = ssh",
+            "pass from any to any port > 1023",
+            "pass from any to any port 5 >< 9",
+            "pass from any to any port { 80 443 }",
+            "pass from any to 10.0.0.1 rdr-to 10.0.0.2 port = 80",
+            "nat from any to any -> 10.0.0.1 port 1024:65535",
+            "pass from any to any port =",
+            "pass from any to any port",
+            "pass port = 7",
+        ] {
+            assert_eq!((line(text).from, line(text).to), (None, None), "{text}");
+        }
+        let ports = Ports { first: 5, last: 7, not: true };
+        assert!(ports.has(4) && ports.has(8) && !ports.has(5) && !ports.has(7));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Rule numbers into names: rulesets as pfctl(8) prints them, one file or one for each time that a
 //! ruleset was kept, and the rule in them that a logged packet's header means.
 //!
-//! A rule is never named that contradicts the packet in action, interface, direction, family or
-//! protocol, or whose tracker (`ridentifier`) is another one than the header's. One that fits is
+//! A rule is never named that contradicts the packet in action, interface, direction, family,
+//! protocol or ports, that does not log, or whose tracker (`ridentifier`) is another one than the header's. One that fits is
 //!
 //! * `exact` where the header says that it was loaded by the pfctl that loaded the ruleset (user and
 //!   process, which the counters of `pfctl -vvsr` have too); or, where one of the two does not tell,
@@ -24,7 +24,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::tz::TimeZone;
 
-pub use line::{Kind, Line, On, Verb};
+pub use line::{Kind, Line, On, Ports, Verb};
 pub use listing::{Anchor, Entry, Listing, MAX_LEN, Numbers};
 pub use ruleset::{Found, Ruleset};
 

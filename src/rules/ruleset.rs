@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use twox_hash::XxHash64;
 
-use super::line::{Kind, Line, On, Verb};
+use super::line::{Kind, Line, On, Ports, Verb};
 use super::listing::{Entry, Listing, Numbers};
 use crate::event::Event;
 use crate::packet::{Packet, proto};
@@ -24,6 +24,8 @@ const NAME_LEN: usize = 15;
 pub struct Ruleset {
     listing: Listing,
     checksum: u64,
+    /// A rule makes rules log that do not say so (`log (matches)`).
+    log_matches: bool,
     by_place: HashMap<(usize, Kind, u32), Place>,
     /// Anchors by their names in a header: of the last part of the path, and of the path.
     by_name: HashMap<Box<[u8]>, Vec<usize>>,
@@ -61,6 +63,7 @@ impl Ruleset {
     pub fn new(listing: Listing) -> Self {
         let mut set = Self {
             checksum: checksum(&listing),
+            log_matches: listing.entries.iter().any(|entry| entry.line.log_matches),
             by_place: HashMap::new(),
             by_name: HashMap::new(),
             by_top: HashMap::new(),
@@ -118,7 +121,8 @@ impl Ruleset {
 
     /// The rule that the event's header means. Allocates nothing.
     pub fn find(&self, event: &Event<'_>, header: &Pflog<'_>) -> Found<'_> {
-        let mut search = Search { event, header, one: None, others: false, wrong: false };
+        let must_log = !self.log_matches && header.reason == Reason::MATCH;
+        let mut search = Search { event, header, must_log, one: None, others: false, wrong: false };
         let kind = kind_of(header);
         match (header.ruleset, header.subrulenr) {
             (b"", None) => {
@@ -197,6 +201,8 @@ impl Ruleset {
 struct Search<'a, 'e> {
     event: &'e Event<'e>,
     header: &'e Pflog<'e>,
+    /// Only a rule with `log` can have logged it.
+    must_log: bool,
     one: Option<(&'a Entry, bool)>,
     /// There was another one that it may be.
     others: bool,
@@ -209,7 +215,8 @@ impl<'a> Search<'a, '_> {
         let Some(entry) = entry else { return };
         let tracker = |line: &Line| line.ridentifier.zip(self.header.ridentifier);
         let other = tracker(&entry.line).is_some_and(|(rule, header)| rule != header);
-        if other || !fits(&entry.line, self.event, self.header) {
+        let silent = self.must_log && !entry.line.log;
+        if other || silent || !fits(&entry.line, self.event, self.header) {
             self.wrong = true;
             return;
         }
@@ -263,7 +270,9 @@ fn fits(rule: &Line, event: &Event<'_>, header: &Pflog<'_>) -> bool {
     fits_action(rule, header)
         && if other_way { of_state } else { fits_interface(rule, header) }
         && (!other_family || (of_state && rule.text.contains(" af-to ")))
-        && event.packet.as_ref().is_none_or(|packet| fits_protocol(rule, packet, of_state))
+        && event.packet.as_ref().is_none_or(|packet| {
+            fits_protocol(rule, packet, of_state) && (of_state || fits_ports(rule, packet, header))
+        })
 }
 
 /// A packet that was dropped for its own faults may have been of any rule but one that blocks and
@@ -309,6 +318,17 @@ fn fits_protocol(rule: &Line, packet: &Packet<'_>, of_state: bool) -> bool {
             })
     };
     rule.proto.is_none_or(is)
+}
+
+/// The ports of the packet, or those on the other side of a translation where the header has them.
+fn fits_ports(rule: &Line, packet: &Packet<'_>, header: &Pflog<'_>) -> bool {
+    let Some(here) = packet.ports() else { return true };
+    let has = |ports: Option<Ports>, here: u16, there: Option<u16>| {
+        ports.is_none_or(|ports| ports.has(here) || there.is_some_and(|there| ports.has(there)))
+    };
+    rule.verb == Verb::Other
+        || (has(rule.from, here.src, header.other.map(|other| other.sport))
+            && has(rule.to, here.dst, header.other.map(|other| other.dport)))
 }
 
 fn checksum(listing: &Listing) -> u64 {

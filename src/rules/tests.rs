@@ -114,6 +114,9 @@ fn a_rule_that_contradicts_the_packet_is_not_named() {
         "block in log on em0 inet6 all",
         "block in log on em0 inet proto tcp all",
         "match in log on em0 all",
+        "block in log on em0 inet proto udp from any to any port = 54",
+        "block in log on em0 inet proto udp from any port 54:60 to any",
+        "block in on em0 inet proto udp all",
         "anchor \"x\" all",
         "block in log all label \"other\" ridentifier 8",
     ] {
@@ -127,6 +130,8 @@ fn a_rule_that_contradicts_the_packet_is_not_named() {
         "block in log on ! em1 all",
         "block return in log quick on wan inet all",
         "block in log proto { tcp udp } all",
+        "block in log proto udp from any port 50:60 to any port = 53",
+        "block in log proto udp from any to any port = domain",
         "block in log all ridentifier 7",
     ] {
         let rules = rules(&format!("@0 pass all\n@1 {rule} label \"x\"\n"));
@@ -262,7 +267,8 @@ fn the_ruleset_in_force_is_chosen_by_time() {
         assert_eq!(Logged { ts, ..LOGGED }.join(&rules), named(label, join), "{ts}");
     }
     // What contradicts the ruleset before may be of the one after.
-    let rules = Rules::of(vec![kept(100, "@1 pass all label \"a\"\n"), kept(200, &text("b", ""))]);
+    let rules =
+        Rules::of(vec![kept(100, "@1 pass log all label \"a\"\n"), kept(200, &text("b", ""))]);
     assert_eq!(Logged { ts: 150, ..LOGGED }.join(&rules), named("b", Join::Stale));
 }
 

@@ -172,6 +172,7 @@ fn push_packet(out: &mut Vec<u8>, packet: &Packet<'_>) {
     let ip = &packet.ip;
     match ip.proto {
         Some(number) => match proto::name(number) {
+            Some(_) if number == proto::ICMP6 => say(out, "ICMPv6"),
             Some(name) => say(out, &name.to_ascii_uppercase()),
             None => {
                 say(out, "protocol ");
@@ -309,7 +310,7 @@ fn push_rule(out: &mut Vec<u8>, rule: Option<&Rule<'_>>, h: &Pflog<'_>, has_rule
         Some(Rule { join: Join::Implausible, .. }) => say(
             out,
             "The ruleset given has another rule there: it contradicts the packet in action, \
-             interface, direction, family, protocol or ridentifier, so it is not named. The \
+             interface, direction, family, protocol, port or ridentifier, or does not log, so it is not named. The \
              ruleset has changed between the two, or is another firewall's.\n",
         ),
         Some(rule) => {
@@ -356,6 +357,11 @@ fn push_owner(out: &mut Vec<u8>, h: &Pflog<'_>) {
 
 fn push_translation(out: &mut Vec<u8>, event: &Event<'_>, h: &Pflog<'_>) {
     let Some((src, dst)) = translated(h, event.packet.as_ref()) else { return };
+    let ip = event.packet.as_ref().map(|packet| &packet.ip);
+    // Of a packet without readable ports the kernel leaves these fields 0.
+    if (src.1, dst.1) == (0, 0) && ip.is_some_and(|ip| ip.src == src.0 && ip.dst == dst.0) {
+        return;
+    }
     say(out, "It was translated: on the other side of the translation it goes from ");
     for (word, (addr, port)) in [("", src), (" to ", dst)] {
         say(out, word);
