@@ -131,11 +131,14 @@ fn a_ruleset_that_has_changed_names_no_rule_that_contradicts() {
 
 #[test]
 fn freebsd_s_trackers_labels_and_lists() {
-    let rules = "testdata/rules/freebsd.rules";
+    let folder = tempfile::tempdir().unwrap();
+    // Kept after the packets were logged, and these do not say who loaded the rules.
+    let later =
+        |name| kept(folder.path(), &format!("20260601-{name}"), &format!("testdata/rules/{name}"));
+    let rules = &later("freebsd.rules");
     let fields = "frame,rule.label,rule.join";
     let lines = done(&["--fields", fields, "-r", FREEBSD, "-c", "6", "--rules", rules]);
     let lines: Vec<&str> = lines.lines().collect();
-    // Logged before the file was written, and it does not say who loaded the rules.
     assert_eq!(lines[0], "1\t\timplausible", "pass in, where a rule blocks");
     assert_eq!(lines[1], "2\tdns6\tstale");
     assert_eq!(lines[2], "3\tno tcp out\tstale");
@@ -143,7 +146,7 @@ fn freebsd_s_trackers_labels_and_lists() {
     assert_eq!(lines[4], "5\t\t", "scrub rule 4 is not there");
     let one = done(&["-r", FREEBSD, "--count", "--rules", rules, "label id:77"]);
     assert_eq!(one, "1 packet\n", "the second label counts too");
-    let debug = "testdata/rules/pfsense-rules.debug";
+    let debug = &later("pfsense-rules.debug");
     let lines = done(&["--fields", fields, "-r", FREEBSD, "-c", "3", "--rules", debug]);
     assert_eq!(lines, "1\t\t\n2\tUSER_RULE: dns6\tstale\n3\t\t\n", "by tracker alone");
 }
@@ -309,7 +312,8 @@ fn what_is_wrong_is_said() {
     };
     let missing = folder.path().join("missing").to_str().unwrap().to_owned();
     let empty = tempfile::tempdir().unwrap();
-    let junk: Vec<u8> = (0..100_000_u32).map(|n| (n * 7919 >> 3) as u8).collect();
+    let junk: Vec<u8> =
+        (0..100_000_u32).map(|n| u8::try_from(n * 7919 / 8 % 256).unwrap()).collect();
     for (path, message) in [
         (missing, "No such file"),
         (file("empty", b""), "no rule in it"),
