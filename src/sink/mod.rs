@@ -3,6 +3,7 @@
 
 use crate::event::Event;
 
+pub mod explain;
 pub mod fields;
 pub mod json;
 pub mod notice;
