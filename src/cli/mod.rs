@@ -15,6 +15,7 @@ mod reading;
 mod selection;
 mod states;
 mod summary;
+mod vici;
 mod watch;
 
 use std::ffi::OsString;
@@ -109,6 +110,7 @@ fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status
     match cli.command {
         None => print::run(&cli.print, out, err),
         Some(Command::States(args)) => states::run(&args, out, err),
+        Some(Command::Vici(args)) => vici::run(&args, out, err),
         Some(Command::Summary(args)) => summary::run(&args, out, err),
         Some(Command::Schema { format }) => docs::schema(format, out),
         Some(Command::Man) => docs::man(out),

@@ -4,6 +4,7 @@
 mod device;
 mod states;
 mod summary;
+mod vici;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use clap_complete::Shell;
 pub(super) use device::Device;
 pub(super) use states::{SortBy, States};
 pub(super) use summary::Summary;
+pub(super) use vici::Vici;
 
 /// Shows what a pf firewall says about itself.
 ///
@@ -59,6 +61,7 @@ Exit status: 0 done; 1 something could not be read or written (what could be rea
 pub(in crate::cli) enum Command {
     Summary(Summary),
     States(States),
+    Vici(Vici),
     /// Print the JSON Schema of an output format
     Schema {
         /// The format
