@@ -27,7 +27,7 @@ use pfscope::sink::text::{self, Text};
 use pfscope::states::{Effect, Entry, Facts, Op, Sort, Table, Verbosity, push_state};
 use pfscope::summary::{Options, Summary};
 use pfscope::time::{Precision, TimeStyle, Timestamp};
-use pfscope::vici::codec::{self, Elements, Packet, Segments};
+use pfscope::vici::codec::{self, Elements, Segments};
 use pfscope::wire::ByteOrder;
 use pfscope::wire::link::LinkType;
 use pfscope::wire::pfsync;
@@ -337,9 +337,9 @@ pub fn vici(data: &[u8]) {
         }
         Err(error) => assert_eq!(steps.err(), Some(error)),
     }
-    if let Ok(packet) = Packet::parse(data) {
+    if let Ok(packet) = codec::Packet::parse(data) {
         let again = packet.encode().expect("it was parsed");
-        assert_eq!(Packet::parse(&again[4..]), Ok(packet));
+        assert_eq!(codec::Packet::parse(&again[4..]), Ok(packet));
     }
     let whole = segments(&[data]);
     let cut: Vec<&[u8]> = data.chunks(1 + data.len() % 7).collect();
