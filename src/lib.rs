@@ -7,6 +7,8 @@
 //!   -> filter -> sink (text, json) | summary | states -> engine: order kept, one writer
 //! ```
 //!
+//! [`vici`] is a client of strongSwan's IKE daemon, apart from these.
+//!
 //! A frame always becomes an [`event::Event`]; nothing is dropped silently.
 
 pub mod capture;
@@ -24,4 +26,5 @@ pub mod states;
 pub mod summary;
 pub mod text;
 pub mod time;
+pub mod vici;
 pub mod wire;

@@ -18,6 +18,7 @@ mod ruleset;
 mod selection;
 mod states;
 mod summary;
+mod vici;
 mod watch;
 
 use std::ffi::OsString;
@@ -114,6 +115,7 @@ fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status
         Some(Command::States(args)) => states::run(&args, out, err),
         Some(Command::Explain(args)) => explain::run(&args, out, err),
         Some(Command::Rules(args)) => rules::run(&args, out, err),
+        Some(Command::Vici(args)) => vici::run(&args, out, err),
         Some(Command::Summary(args)) => summary::run(&args, out, err),
         Some(Command::Schema { format }) => docs::schema(format, out),
         Some(Command::Man) => docs::man(out),

@@ -5,6 +5,7 @@ mod device;
 mod rules;
 mod states;
 mod summary;
+mod vici;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(super) use device::Device;
 pub(super) use rules::{Explain, Rules, RulesFrom};
 pub(super) use states::{SortBy, States};
 pub(super) use summary::Summary;
+pub(super) use vici::Vici;
 
 /// Shows what a pf firewall says about itself.
 ///
@@ -55,6 +57,7 @@ Examples:
   pfscope --format json -r pflog | jq -c 'select(.pflog.action == \"block\") | .net'
   pfscope --fields ts,pflog.rulenr,net.src,net.dport -r pflog 'inbound and tcp'
   pfscope summary /var/log/pflog*
+  pfscope vici list-sas                            what swanctl --list-sas asks for
 
 Exit status: 0 done; 1 something could not be read or written (what could be read was printed);
 2 wrong usage.";
@@ -65,6 +68,7 @@ pub(in crate::cli) enum Command {
     States(States),
     Explain(Explain),
     Rules(Rules),
+    Vici(Vici),
     /// Print the JSON Schema of an output format
     Schema {
         /// The format
