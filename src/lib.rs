@@ -23,4 +23,5 @@ pub mod states;
 pub mod summary;
 pub mod text;
 pub mod time;
+pub mod vici;
 pub mod wire;
