@@ -248,10 +248,18 @@ mod tests {
             ("10.0.0.0/16[/443]", tens, None, Ports::Range(443, 443)),
             ("10.0.0.0/16[icmp/8]", tens, Some(1), Ports::Range(0x800, 0x8ff)),
             ("10.0.0.0/16[icmp/8(1)]", tens, Some(1), Ports::Range(0x801, 0x801)),
-            ("::/128[ipv6-icmp/128(0)-129(255)]", range("::", "::"), Some(58), Ports::Range(0x8000, 0x81ff)),
+            (
+                "::/128[ipv6-icmp/128(0)-129(255)]",
+                range("::", "::"),
+                Some(58),
+                Ports::Range(0x8000, 0x81ff),
+            ),
         ] {
-            let expected = (ports != Ports::Opaque || proto.is_some())
-                .then_some(Selector { range, proto, ports });
+            let expected = (ports != Ports::Opaque || proto.is_some()).then_some(Selector {
+                range,
+                proto,
+                ports,
+            });
             assert_eq!(read(text), expected, "{text}");
         }
     }
@@ -259,10 +267,26 @@ mod tests {
     #[test]
     fn what_is_none() {
         for text in [
-            "", "[", "]", "[]", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0.0/", "10.0.0.9..10.0.0.1",
-            "10.0.0.1..::1", "10.0.0.0/8[tcp", "10.0.0.0/8[tcp/nosuch]", "10.0.0.0/8[udp/9-8]",
-            "10.0.0.0/8[256]", "10.0.0.0/8[udp/65536]", "10.0.0.0/8[icmp/8(256)]", "10.0.0.0/8[tcp]x",
-            "host", "::/129", "10.0.0.0/8[icmp/8(]", "\u{1b}[2J",
+            "",
+            "[",
+            "]",
+            "[]",
+            "10.0.0.0/33",
+            "10.0.0.0/+8",
+            "10.0.0.0/",
+            "10.0.0.9..10.0.0.1",
+            "10.0.0.1..::1",
+            "10.0.0.0/8[tcp",
+            "10.0.0.0/8[tcp/nosuch]",
+            "10.0.0.0/8[udp/9-8]",
+            "10.0.0.0/8[256]",
+            "10.0.0.0/8[udp/65536]",
+            "10.0.0.0/8[icmp/8(256)]",
+            "10.0.0.0/8[tcp]x",
+            "host",
+            "::/129",
+            "10.0.0.0/8[icmp/8(]",
+            "\u{1b}[2J",
         ] {
             assert_eq!(read(text), None, "{text}");
         }
