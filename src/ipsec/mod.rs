@@ -5,8 +5,10 @@
 //! looked up; `correlate` finds an event's tunnel in it. [`totals`] adds up what tunnels carry.
 
 mod correlate;
+pub mod feed;
 mod index;
 pub mod journal;
+mod live;
 mod policy;
 pub mod sa;
 pub mod selector;
@@ -16,4 +18,5 @@ mod table;
 pub mod totals;
 
 pub use index::Index;
+pub use live::{GRACE, Live, REFRESH, Tunnels, Unknown};
 pub use table::Table;

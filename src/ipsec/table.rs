@@ -170,21 +170,6 @@ impl Table {
         self.totals = totals;
     }
 
-    /// IKE_SAs that the daemon has, by number, name and the names of their CHILD_SAs.
-    pub(super) fn children_of(&self, uniqueid: u64) -> Vec<Box<[u8]>> {
-        let of = self.children.values().filter(|known| known.of.uniqueid == uniqueid);
-        let mut names: Vec<_> = of.map(|known| known.entry.child.name.clone()).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
-    }
-
-    /// Numbers of the IKE_SAs that the list which is being read has not told of.
-    pub(super) fn unlisted(&self) -> Vec<u64> {
-        let open = self.ikes.iter().filter(|(_, known)| known.entry.to == OPEN);
-        open.filter(|(_, known)| known.round < self.round).map(|(key, _)| key.uniqueid).collect()
-    }
-
     const fn end(&self, at: Timestamp) -> Timestamp {
         Timestamp(at.0.saturating_add(self.grace))
     }
