@@ -35,12 +35,13 @@ const NEIGHBOURS: [(&str, &str); 4] = [
 ];
 
 /// Who may name a crate or a part of std: paths below src, folders with a slash at the end.
-const OWNERS: [(&str, &[&str]); 6] = [
+const OWNERS: [(&str, &[&str]); 7] = [
     ("clap", &["cli/", "cli.rs"]),
     ("crossbeam_channel", &["engine.rs", "engine/"]),
     ("etherparse", &["packet.rs", "packet/"]),
     ("nom", &["wire/", "vici/codec.rs"]),
     ("pcap", &["capture/"]),
+    ("socket2", &["vici/"]),
     ("serde_json", &["sink/", "summary.rs", "summary/", "cli/", "cli.rs"]),
 ];
 
