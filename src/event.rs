@@ -61,7 +61,7 @@ pub struct Ipsec<'a> {
     /// To the IKE daemon's host or from it; unknown where both ends may be either.
     pub dir: Option<Direction>,
     /// The daemon's number for the CHILD_SA, or without one for the IKE_SA.
-    pub uniqueid: u64,
+    pub uniqueid: u32,
 }
 
 /// A CHILD_SA.

@@ -24,7 +24,9 @@ impl Expr {
         match self {
             Self::Test(test) => this(test),
             Self::Not(inner) => inner.has(this),
-            Self::Chain(first, rest) => first.has(this) || rest.iter().any(|(_, part)| part.has(this)),
+            Self::Chain(first, rest) => {
+                first.has(this) || rest.iter().any(|(_, part)| part.has(this))
+            }
         }
     }
 

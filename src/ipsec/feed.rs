@@ -96,7 +96,9 @@ fn list(connection: &mut Connection) -> Result<List, Error> {
     let mut sas = stream(connection, "list-sas", "list-sa", &Section::new(), &mut complete)?;
     let expected = match connection.request("stats", &Section::new()) {
         // Half-open ones come and go between the two requests.
-        Ok(stats) => Stats { section: &stats }.ike_sas().map(|(all, half)| all.saturating_sub(half)),
+        Ok(stats) => {
+            Stats { section: &stats }.ike_sas().map(|(all, half)| all.saturating_sub(half))
+        }
         Err(error) if error.is_harmless() => None,
         Err(error) => return Err(error),
     };

@@ -185,7 +185,7 @@ impl Index {
     }
 
     /// The number of an IKE_SA between two hosts at a time.
-    pub(super) fn between(&self, a: IpAddr, b: IpAddr, at: Timestamp) -> Option<u64> {
+    pub(super) fn between(&self, a: IpAddr, b: IpAddr, at: Timestamp) -> Option<u32> {
         let is = |ike: &Ike| {
             let hosts = (ike.local, ike.remote);
             hosts == (Some(a), Some(b)) || hosts == (Some(b), Some(a))

@@ -57,7 +57,7 @@ impl Tunnels {
 #[derive(Debug, Clone)]
 pub struct Live {
     shared: Arc<Shared>,
-    questions: SyncSender<Option<u64>>,
+    questions: SyncSender<Option<u32>>,
 }
 
 #[derive(Debug)]
@@ -156,7 +156,7 @@ impl Live {
         if lock(&self.shared.state).up != Some(true) {
             return false;
         }
-        let mut ikes: Vec<Option<u64>> = Vec::new();
+        let mut ikes: Vec<Option<u32>> = Vec::new();
         for Unknown(named, at) in unknown {
             let hosts = named.src.zip(named.dst);
             let ike = hosts.and_then(|(src, dst)| index.between(src, dst, *at));
@@ -204,7 +204,9 @@ impl Shared {
             for (_, record) in &records {
                 match record {
                     Record::Down(why) => {
-                        tell(&format!("{why}: packets are printed without tunnels until it answers"));
+                        tell(&format!(
+                            "{why}: packets are printed without tunnels until it answers"
+                        ));
                         was_down = true;
                     }
                     Record::Listed { .. } if was_down => {
@@ -234,9 +236,10 @@ impl Shared {
     }
 
     /// Asks the daemon what is wanted: the SAs of one IKE_SA, or all.
-    fn answer(&self, uri: Uri, asked: &Receiver<Option<u64>>) {
+    fn answer(&self, uri: Uri, asked: &Receiver<Option<u32>>) {
         let limit = Duration::from_secs(1);
-        let mut client = Client::new(uri, Options { connect: limit, reply: limit, ..feed::options() });
+        let mut client =
+            Client::new(uri, Options { connect: limit, reply: limit, ..feed::options() });
         while let Ok(ike) = asked.recv() {
             let wanted = match ike {
                 Some(uniqueid) => Section::new().with("ike-id", uniqueid.to_string()),

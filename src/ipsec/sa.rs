@@ -11,6 +11,7 @@ use super::selector::Selector;
 use super::services::Services;
 use crate::packet::proto;
 use crate::vici::message::Section;
+use crate::vici::views::{ChildSa, IkeSa};
 
 /// Traffic selectors of one side that are read; charon's own limit is 255.
 const MAX_SELECTORS: usize = 255;
@@ -21,7 +22,7 @@ pub struct Ike {
     /// Name of its connection: untrusted bytes.
     pub name: Box<[u8]>,
     /// The daemon's number for it; starts again at 1 with the daemon.
-    pub uniqueid: u64,
+    pub uniqueid: u32,
     /// This host's address.
     pub local: Option<IpAddr>,
     /// The peer's.
@@ -38,7 +39,7 @@ pub struct Child {
     /// Name in the configuration: untrusted bytes.
     pub name: Box<[u8]>,
     /// The daemon's number for it.
-    pub uniqueid: u64,
+    pub uniqueid: u32,
     /// Number of its policy, which stays over rekeys.
     pub reqid: Option<u32>,
     /// `TUNNEL`, `TRANSPORT`, `BEET`…
@@ -111,89 +112,64 @@ pub(super) struct Told {
 }
 
 impl Ike {
-    /// Reads the section of an IKE_SA; `None` without a number.
-    pub(super) fn read(name: &[u8], section: &Section) -> Option<Arc<Self>> {
+    /// What is told of an IKE_SA; `None` without a number.
+    pub(super) fn read(told: &IkeSa<'_>) -> Option<Arc<Self>> {
         Some(Arc::new(Self {
-            name: name.into(),
-            uniqueid: decimal(section, "uniqueid")?,
-            local: address(section, "local-host"),
-            remote: address(section, "remote-host"),
-            initiator_spi: hex(section, "initiator-spi").unwrap_or(0),
-            responder_spi: hex(section, "responder-spi").unwrap_or(0),
+            name: told.name.into(),
+            uniqueid: told.uniqueid()?,
+            local: told.local_host(),
+            remote: told.remote_host(),
+            initiator_spi: told.initiator_spi().unwrap_or(0),
+            responder_spi: told.responder_spi().unwrap_or(0),
         }))
     }
 
     /// The same with the addresses of an `ike-update` event's root, where they are there.
     pub(super) fn moved(&self, root: &Section) -> Arc<Self> {
-        let local = address(root, "local-host").or(self.local);
-        let remote = address(root, "remote-host").or(self.remote);
+        let now = IkeSa { name: &self.name, section: root };
+        let local = now.local_host().or(self.local);
+        let remote = now.remote_host().or(self.remote);
         Arc::new(Self { local, remote, ..self.clone() })
-    }
-
-    /// Seconds since it was established.
-    pub(super) fn age_s(section: &Section) -> u64 {
-        decimal(section, "established").unwrap_or(0)
     }
 }
 
 impl Told {
-    /// Reads the section of a CHILD_SA; `None` as long as it has no SPI.
-    pub(super) fn read(label: &[u8], section: &Section, services: &Services) -> Option<Self> {
-        let spi = |key| hex(section, key).and_then(|spi| u32::try_from(spi).ok());
-        let (spi_in, spi_out) = (spi("spi-in"), spi("spi-out"));
-        if spi_in.or(spi_out).is_none() {
-            return None;
-        }
-        let number = |key| decimal(section, key).unwrap_or(0);
+    /// What is told of a CHILD_SA; `None` as long as it has no SPI.
+    pub(super) fn read(told: &ChildSa<'_>, services: &Services) -> Option<Self> {
+        let (spi_in, spi_out) = (told.spi_in(), told.spi_out());
+        spi_in.or(spi_out)?;
         let child = Child {
-            name: section.value("name").unwrap_or(label).into(),
-            uniqueid: number("uniqueid"),
-            reqid: decimal(section, "reqid").and_then(|reqid| u32::try_from(reqid).ok()),
-            mode: section.value("mode").unwrap_or_default().into(),
-            proto: match section.value("protocol") {
+            name: told.name().unwrap_or(told.key).into(),
+            uniqueid: told.uniqueid().unwrap_or(0),
+            reqid: told.reqid(),
+            mode: told.mode().unwrap_or_default().into(),
+            proto: match told.protocol() {
                 Some(b"AH") => proto::AH,
                 _ => proto::ESP,
             },
             spi_in,
             spi_out,
-            local: selectors(section, "local-ts", services),
-            remote: selectors(section, "remote-ts", services),
+            local: selectors(told.local_ts(), services),
+            remote: selectors(told.remote_ts(), services),
         };
         let counters = Counters {
-            bytes_in: number("bytes-in"),
-            packets_in: number("packets-in"),
-            bytes_out: number("bytes-out"),
-            packets_out: number("packets-out"),
+            bytes_in: told.bytes_in().unwrap_or(0),
+            packets_in: told.packets_in().unwrap_or(0),
+            bytes_out: told.bytes_out().unwrap_or(0),
+            packets_out: told.packets_out().unwrap_or(0),
         };
-        let phase = match section.value("state") {
+        let phase = match told.state() {
             Some(b"REKEYED" | b"DELETING" | b"DELETED" | b"DESTROYING") => Phase::Leaving,
             _ => Phase::Alive,
         };
-        Some(Self { child, counters, phase, age_s: number("install-time") })
+        Some(Self { child, counters, phase, age_s: told.install_time().unwrap_or(0) })
     }
 }
 
 /// The selectors of one side. One that cannot be read admits nothing.
-fn selectors(section: &Section, key: &str, services: &Services) -> Box<[Selector]> {
-    let list = section.list(key).unwrap_or_default().iter().take(MAX_SELECTORS);
+fn selectors(list: &[Vec<u8>], services: &Services) -> Box<[Selector]> {
+    let list = list.iter().take(MAX_SELECTORS);
     list.filter_map(|text| Selector::parse(text, services).ok()).collect()
-}
-
-fn text<'s>(section: &'s Section, key: &str) -> Option<&'s str> {
-    std::str::from_utf8(section.value(key)?).ok()
-}
-
-fn decimal(section: &Section, key: &str) -> Option<u64> {
-    text(section, key)?.parse().ok()
-}
-
-fn hex(section: &Section, key: &str) -> Option<u64> {
-    u64::from_str_radix(text(section, key)?, 16).ok()
-}
-
-/// An address; one of a link carries its interface behind `%`.
-fn address(section: &Section, key: &str) -> Option<IpAddr> {
-    text(section, key)?.split('%').next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -218,7 +194,8 @@ mod tests {
 
     #[test]
     fn a_child() {
-        let told = Told::read(b"net-7", &child(), &Services::default()).unwrap();
+        let (key, section) = (b"net-7", &child());
+        let told = Told::read(&ChildSa { key, section }, &Services::default()).unwrap();
         let Child { name, uniqueid, reqid, mode, proto, .. } = &told.child;
         assert_eq!(
             (&**name, *uniqueid, *reqid, &**mode),
@@ -233,30 +210,32 @@ mod tests {
     #[test]
     fn what_is_missing_or_strange() {
         let without = Section::new().with("name", "net").with("state", "CREATED");
-        assert!(Told::read(b"net-7", &without, &Services::default()).is_none());
+        let without = ChildSa { key: b"net-7", section: &without };
+        assert!(Told::read(&without, &Services::default()).is_none());
         let strange = Section::new()
             .with("spi-in", "ffffffff")
             .with("spi-out", "fffffffff")
             .with("uniqueid", "x")
             .with("bytes-in", "-1")
             .with("state", "DELETED");
-        let told = Told::read(b"n\xff-7", &strange, &Services::default()).unwrap();
+        let strange = ChildSa { key: b"n\xff-7", section: &strange };
+        let told = Told::read(&strange, &Services::default()).unwrap();
         assert_eq!((told.child.spi_in, told.child.spi_out), (Some(u32::MAX), None));
         assert_eq!((&*told.child.name, told.child.uniqueid), (&b"n\xff-7"[..], 0));
         assert_eq!(told.phase, Phase::Leaving);
-        assert!(Ike::read(b"gw", &Section::new()).is_none());
+        assert!(Ike::read(&IkeSa { name: b"gw", section: &Section::new() }).is_none());
     }
 
     #[test]
     fn an_ike_sa_that_moves() {
         let section = Section::new()
             .with("uniqueid", "1")
-            .with("local-host", "fe80::1%em0")
+            .with("local-host", "2001:db8::1")
             .with("remote-host", "192.0.2.2")
             .with("initiator-spi", "e962a2a3b71ed124")
             .with("responder-spi", "0000000000000000");
-        let ike = Ike::read(b"gw", &section).unwrap();
-        assert_eq!(ike.local, Some("fe80::1".parse().unwrap()));
+        let ike = Ike::read(&IkeSa { name: b"gw", section: &section }).unwrap();
+        assert_eq!(ike.local, Some("2001:db8::1".parse().unwrap()));
         assert_eq!((ike.initiator_spi, ike.responder_spi), (0xe962_a2a3_b71e_d124, 0));
         let moved = ike.moved(&Section::new().with("remote-host", "192.0.2.9"));
         assert_eq!((moved.local, moved.remote), (ike.local, Some("192.0.2.9".parse().unwrap())));

@@ -15,6 +15,7 @@ use super::services::Services;
 use super::totals::Totals;
 use crate::time::Timestamp;
 use crate::vici::message::Section;
+use crate::vici::views::{self, ChildSa, IkeSa};
 
 /// The end of what has not ended.
 const OPEN: Timestamp = Timestamp(i64::MAX);
@@ -23,14 +24,14 @@ const SECOND: i64 = 1_000_000_000;
 /// What tells IKE_SAs apart: numbers start again with the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct IkeKey {
-    uniqueid: u64,
+    uniqueid: u32,
     initiator_spi: u64,
 }
 
 /// What tells CHILD_SAs apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct ChildKey {
-    uniqueid: u64,
+    uniqueid: u32,
     spi_in: Option<u32>,
     spi_out: Option<u32>,
 }
@@ -86,17 +87,17 @@ impl Table {
 
     /// An event of the daemon.
     pub fn event(&mut self, at: Timestamp, name: &[u8], root: &Section) {
-        let up = root.value("up") == Some(b"yes");
-        for (conn, section) in root.sections() {
+        let up = views::is_up(root);
+        for sa in views::ike_sas(root) {
             match name {
-                b"list-sa" => self.told(at, conn, section),
-                b"ike-updown" if up => _ = self.ike(at, conn, section),
-                b"ike-updown" => self.ike_down(at, conn, section),
-                b"child-updown" if up => self.told(at, conn, section),
-                b"child-updown" => self.child_down(at, conn, section),
-                b"ike-rekey" => self.ike_rekey(at, conn, section),
-                b"child-rekey" => self.child_rekey(at, conn, section),
-                b"ike-update" => self.ike_update(at, conn, section, root),
+                b"list-sa" => self.told(at, &sa),
+                b"ike-updown" if up => _ = self.ike(at, &sa),
+                b"ike-updown" => self.ike_down(at, &sa),
+                b"child-updown" if up => self.told(at, &sa),
+                b"child-updown" => self.child_down(at, &sa),
+                b"ike-rekey" => self.ike_rekey(at, &sa),
+                b"child-rekey" => self.child_rekey(at, &sa),
+                b"ike-update" => self.ike_update(at, &sa, root),
                 _ => {}
             }
         }
@@ -175,11 +176,11 @@ impl Table {
     }
 
     /// An IKE_SA is there.
-    fn ike(&mut self, at: Timestamp, conn: &[u8], section: &Section) -> Option<(IkeKey, Arc<Ike>)> {
-        let told = Ike::read(conn, section)?;
+    fn ike(&mut self, at: Timestamp, sa: &IkeSa<'_>) -> Option<(IkeKey, Arc<Ike>)> {
+        let told = Ike::read(sa)?;
         let key = IkeKey { uniqueid: told.uniqueid, initiator_spi: told.initiator_spi };
         let round = self.round;
-        let from = began(at, Ike::age_s(section));
+        let from = began(at, sa.established().unwrap_or(0));
         let known = self.ikes.entry(key).or_insert_with(|| {
             self.changed = true;
             let entry = IkeEntry { ike: Arc::clone(&told), from, to: OPEN };
@@ -218,10 +219,10 @@ impl Table {
     }
 
     /// What a section says of an IKE_SA and its CHILD_SAs.
-    fn told(&mut self, at: Timestamp, conn: &[u8], section: &Section) {
-        let Some((key, ike)) = self.ike(at, conn, section) else { return };
-        for (label, child) in children(section) {
-            self.child(at, key, &ike, label, child, None);
+    fn told(&mut self, at: Timestamp, sa: &IkeSa<'_>) {
+        let Some((key, ike)) = self.ike(at, sa) else { return };
+        for child in sa.children() {
+            self.child(at, key, &ike, &child, None);
         }
     }
 
@@ -231,12 +232,10 @@ impl Table {
         at: Timestamp,
         of: IkeKey,
         ike: &Arc<Ike>,
-        label: &[u8],
-        section: &Section,
+        told: &ChildSa<'_>,
         phase: Option<Phase>,
     ) {
-        let Some(Told { child, counters, phase: state, age_s }) =
-            Told::read(label, section, &self.services)
+        let Some(Told { child, counters, phase: state, age_s }) = Told::read(told, &self.services)
         else {
             return;
         };
@@ -264,8 +263,8 @@ impl Table {
         }
     }
 
-    fn ike_down(&mut self, at: Timestamp, conn: &[u8], section: &Section) {
-        let Some((key, _)) = self.ike(at, conn, section) else { return };
+    fn ike_down(&mut self, at: Timestamp, sa: &IkeSa<'_>) {
+        let Some((key, _)) = self.ike(at, sa) else { return };
         self.close_ike(at, key);
         let end = self.end(at);
         for known in self.children.values_mut().filter(|known| known.of == key) {
@@ -282,22 +281,20 @@ impl Table {
     }
 
     /// Of an IKE_SA that is down already too: its own event comes first.
-    fn child_down(&mut self, at: Timestamp, conn: &[u8], section: &Section) {
-        let Some(told) = Ike::read(conn, section) else { return };
+    fn child_down(&mut self, at: Timestamp, sa: &IkeSa<'_>) {
+        let Some(told) = Ike::read(sa) else { return };
         let key = IkeKey { uniqueid: told.uniqueid, initiator_spi: told.initiator_spi };
         let ike = self.ikes.get(&key).map_or(told, |known| Arc::clone(&known.entry.ike));
-        for (label, child) in children(section) {
-            self.child(at, key, &ike, label, child, Some(Phase::Leaving));
+        for child in sa.children() {
+            self.child(at, key, &ike, &child, Some(Phase::Leaving));
         }
     }
 
     /// The CHILD_SAs move to the new IKE_SA; no event says so of each.
-    fn ike_rekey(&mut self, at: Timestamp, conn: &[u8], section: &Section) {
-        let (Some(old), Some(new)) = (section.section("old"), section.section("new")) else {
-            return;
-        };
-        let Some((new, ike)) = self.ike(at, conn, new) else { return };
-        let Some((old, _)) = self.ike(at, conn, old).filter(|(old, _)| *old != new) else { return };
+    fn ike_rekey(&mut self, at: Timestamp, sa: &IkeSa<'_>) {
+        let Some((old, new)) = sa.rekeyed() else { return };
+        let Some((new, ike)) = self.ike(at, &new) else { return };
+        let Some((old, _)) = self.ike(at, &old).filter(|(old, _)| *old != new) else { return };
         self.close_ike(at, old);
         for known in self.children.values_mut().filter(|known| known.of == old) {
             self.changed = true;
@@ -306,21 +303,17 @@ impl Table {
         }
     }
 
-    fn child_rekey(&mut self, at: Timestamp, conn: &[u8], section: &Section) {
-        let Some((key, ike)) = self.ike(at, conn, section) else { return };
-        for (label, both) in children(section) {
-            if let Some(old) = both.section("old") {
-                self.child(at, key, &ike, label, old, Some(Phase::Leaving));
-            }
-            if let Some(new) = both.section("new") {
-                self.child(at, key, &ike, label, new, None);
-            }
+    fn child_rekey(&mut self, at: Timestamp, sa: &IkeSa<'_>) {
+        let Some((key, ike)) = self.ike(at, sa) else { return };
+        for (old, new) in sa.children().filter_map(|child| child.rekeyed()) {
+            self.child(at, key, &ike, &old, Some(Phase::Leaving));
+            self.child(at, key, &ike, &new, None);
         }
     }
 
     /// The event's section has the old addresses, its root the new ones.
-    fn ike_update(&mut self, at: Timestamp, conn: &[u8], section: &Section, root: &Section) {
-        let Some(told) = Ike::read(conn, section) else { return };
+    fn ike_update(&mut self, at: Timestamp, sa: &IkeSa<'_>, root: &Section) {
+        let Some(told) = Ike::read(sa) else { return };
         let key = IkeKey { uniqueid: told.uniqueid, initiator_spi: told.initiator_spi };
         let now = told.moved(root);
         let round = self.round;
@@ -337,11 +330,6 @@ impl Table {
             self.moved(at, key, &before, &now);
         }
     }
-}
-
-/// The sections of an IKE_SA's CHILD_SAs.
-fn children(section: &Section) -> impl Iterator<Item = (&[u8], &Section)> {
-    section.section("child-sas").into_iter().flat_map(Section::sections)
 }
 
 /// When something began that is so old: seconds are whole ones, so up to one more.

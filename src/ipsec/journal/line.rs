@@ -229,11 +229,24 @@ mod tests {
 
     #[test]
     fn every_record_comes_back() {
-        let name = Name { ike: b"gw\xff".as_slice().into(), child: b"net".as_slice().into(), reqid: Some(1) };
+        let name = Name {
+            ike: b"gw\xff".as_slice().into(),
+            child: b"net".as_slice().into(),
+            reqid: Some(1),
+        };
         let at = Timestamp(1_795_290_603_260_562_001);
-        let total = Total { counters: Counters { bytes_in: 9, ..Counters::default() }, sas: 2, first: at, last: at };
-        let running =
-            Running { tunnel: name.clone(), spi_in: Some(1), spi_out: None, counters: Counters::default() };
+        let total = Total {
+            counters: Counters { bytes_in: 9, ..Counters::default() },
+            sas: 2,
+            first: at,
+            last: at,
+        };
+        let running = Running {
+            tunnel: name.clone(),
+            spi_in: Some(1),
+            spi_out: None,
+            counters: Counters::default(),
+        };
         for record in [
             Record::Start,
             Record::Up,
@@ -253,7 +266,10 @@ mod tests {
     #[test]
     fn what_is_no_record() {
         for line in [
-            "", "{}", "[]", r#"{"v":1,"ts":"2026-11-22T00:00:00Z","type":"of a later version"}"#,
+            "",
+            "{}",
+            "[]",
+            r#"{"v":1,"ts":"2026-11-22T00:00:00Z","type":"of a later version"}"#,
             r#"{"v":2,"ts":"2026-11-22T00:00:00Z","type":"up"}"#,
             r#"{"v":1,"ts":"yesterday","type":"up"}"#,
             r#"{"v":1,"ts":"2026-11-22T00:00:00Z","type":"event","name":"x"}"#,

@@ -221,10 +221,13 @@ mod tests {
 
     #[test]
     fn what_is_no_message() {
-        for text in [r#""x""#, "[]", "1", r#"{"a":1}"#, r#"{"a":[{}]}"#, r#"{"a":"\\x4"}"#, r#"{"\\a":""}"#] {
+        for text in
+            [r#""x""#, "[]", "1", r#"{"a":1}"#, r#"{"a":[{}]}"#, r#"{"a":"\\x4"}"#, r#"{"\\a":""}"#]
+        {
             assert!(serde_json::from_str::<Tree>(text).is_err(), "{text}");
         }
-        let deep = |n: usize| format!("{}{}", r#"{"":"#.repeat(n), "{}".to_owned() + &"}".repeat(n));
+        let deep =
+            |n: usize| format!("{}{}", r#"{"":"#.repeat(n), "{}".to_owned() + &"}".repeat(n));
         assert!(serde_json::from_str::<Tree>(&deep(MAX_DEPTH)).is_ok());
         assert!(serde_json::from_str::<Tree>(&deep(MAX_DEPTH + 1)).is_err());
     }

@@ -84,8 +84,7 @@ impl Writer {
     pub fn is_full(&self, now: Timestamp) -> bool {
         let age = now.0.saturating_sub(self.since.0);
         let old = |limit: Duration| u128::try_from(age).is_ok_and(|age| age >= limit.as_nanos());
-        self.limits.size.is_some_and(|limit| self.size >= limit)
-            || self.limits.age.is_some_and(old)
+        self.limits.size.is_some_and(|limit| self.size >= limit) || self.limits.age.is_some_and(old)
     }
 
     /// Puts the file aside and begins a new one.
