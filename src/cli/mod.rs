@@ -6,6 +6,7 @@
 mod args;
 mod color;
 mod docs;
+mod ipsec;
 mod join;
 #[cfg(feature = "live")]
 mod live;
@@ -15,6 +16,7 @@ mod reading;
 mod selection;
 mod states;
 mod summary;
+mod tunnels;
 mod watch;
 
 use std::ffi::OsString;
@@ -108,6 +110,7 @@ fn printable(message: &str) -> String {
 fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     match cli.command {
         None => print::run(&cli.print, out, err),
+        Some(Command::Ipsec(args)) => ipsec::run(&args, out, err),
         Some(Command::States(args)) => states::run(&args, out, err),
         Some(Command::Summary(args)) => summary::run(&args, out, err),
         Some(Command::Schema { format }) => docs::schema(format, out),

@@ -46,6 +46,7 @@ impl Settings {
             since: time("--since", &common.since)?,
             until: time("--until", &common.until)?,
             strict: common.strict,
+            tunnels: None,
         };
         let processors = || thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "live")]
 mod device;
+mod ipsec;
 mod states;
 mod summary;
 
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 
 #[cfg(feature = "live")]
 pub(super) use device::Device;
+pub(super) use ipsec::{Ipsec, IpsecCommand, Record, Sas, Totals};
 pub(super) use states::{SortBy, States};
 pub(super) use summary::Summary;
 
@@ -47,6 +49,7 @@ Examples:
   pfscope -n -e -i pflog0 'reason short or action block'
   pfscope -n -e -r pflog -r pfsync.pcap            each logged packet with its state and NAT
   pfscope -n -i em3 pfsync
+  pfscope -n -i em0 --vici unix:///var/run/charon.vici 'tunnel net-net'
   ssh fw tcpdump -U -w - -i pflog0 | pfscope -n -e -r -
   pfscope --format json -r pflog | jq -c 'select(.pflog.action == \"block\") | .net'
   pfscope --fields ts,pflog.rulenr,net.src,net.dport -r pflog 'inbound and tcp'
@@ -59,6 +62,7 @@ Exit status: 0 done; 1 something could not be read or written (what could be rea
 pub(in crate::cli) enum Command {
     Summary(Summary),
     States(States),
+    Ipsec(Ipsec),
     /// Print the JSON Schema of an output format
     Schema {
         /// The format
@@ -95,6 +99,8 @@ pub(in crate::cli) struct Print {
     /// or sent otherwise than a firewall does, is printed as a notice
     #[arg(long = "pfsync-peers", value_name = "ADDR,ADDR", value_delimiter = ',')]
     pub(in crate::cli) peers: Vec<IpAddr>,
+    #[command(flatten)]
+    pub(in crate::cli) tunnels: Sas,
     /// What to print: words of the filter language (see 'Filter' in 'pfscope man')
     #[arg(value_name = "FILTER")]
     pub(in crate::cli) filter: Vec<String>,
