@@ -14,28 +14,45 @@ use crate::wire::pfsync::Body;
 use crate::wire::state::{Ends, State};
 use crate::wire::tdb::Tdb;
 
-/// An SA that a packet names.
+/// The SAs that a packet names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Named {
-    pub(super) proto: u8,
-    pub(super) spi: u32,
+    what: What,
     pub(super) src: Option<IpAddr>,
     pub(super) dst: Option<IpAddr>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// Protocol and SPI.
+    Sa(u8, u32),
+    /// The initiator's SPI and the responder's.
+    Ike(u64, u64),
+}
+
 impl Named {
-    /// The SA of a packet that is ESP, AH, or ESP in UDP.
+    /// Those of a packet that is ESP, AH, ESP in UDP, or IKE.
     pub(super) fn of(packet: &Packet<'_>) -> Option<Self> {
-        let sa = |proto, spi| Self { proto, spi, src: packet.ip.src, dst: packet.ip.dst };
-        match (packet.ah, packet.esp()) {
-            (Some(ah), _) => Some(sa(proto::AH, ah.spi)),
-            (None, Some(esp)) => Some(sa(proto::ESP, esp.spi)),
-            (None, None) => None,
-        }
+        let what = match (packet.ah, packet.esp(), packet.ike()) {
+            (Some(ah), ..) => What::Sa(proto::AH, ah.spi),
+            (None, Some(esp), _) => What::Sa(proto::ESP, esp.spi),
+            (None, None, Some(ike)) => What::Ike(ike.initiator_spi, ike.responder_spi),
+            (None, None, None) => return None,
+        };
+        Some(Self { what, src: packet.ip.src, dst: packet.ip.dst })
+    }
+
+    /// True of an IKE_SA's own.
+    pub(super) const fn is_ike(&self) -> bool {
+        matches!(self.what, What::Ike(..))
     }
 
     pub(super) fn find<'i>(&self, index: &'i Index, at: Timestamp) -> Option<Ipsec<'i>> {
-        index.by_spi(self.proto, self.spi, (self.src, self.dst), at)
+        let hosts = (self.src, self.dst);
+        match self.what {
+            What::Sa(proto, spi) => index.by_spi(proto, spi, hosts, at),
+            What::Ike(initiator, responder) => index.by_ike((initiator, responder), hosts, at),
+        }
     }
 }
 
@@ -53,13 +70,6 @@ impl Index {
         if let Some(found) = named.and_then(|named| named.find(self, at)) {
             return Some(found);
         }
-        let ike = packet.ike();
-        let hosts = (packet.ip.src, packet.ip.dst);
-        if let Some(ike) = ike
-            && let Some(found) = self.by_ike((ike.initiator_spi, ike.responder_spi), hosts, at)
-        {
-            return Some(found);
-        }
         let flow = flow(packet)?;
         if let LinkHeader::Enc { spi, .. } = event.link
             && let Some(found) = self.by_inner(spi, &flow, at)
@@ -68,7 +78,7 @@ impl Index {
         }
         // ESP of a later fragment shows no SPI.
         let outer = matches!(packet.ip.proto, Some(proto::ESP | proto::AH));
-        let is_clear = named.is_none() && ike.is_none() && !outer;
+        let is_clear = named.is_none() && !outer;
         let hint = event.pflog.and_then(|header| header.dir);
         self.by_selector(&flow, at, hint, is_clear)
     }

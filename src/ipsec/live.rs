@@ -159,7 +159,8 @@ impl Live {
         let mut ikes: Vec<Option<u32>> = Vec::new();
         for Unknown(named, at) in unknown {
             let hosts = named.src.zip(named.dst);
-            let ike = hosts.and_then(|(src, dst)| index.between(src, dst, *at));
+            let between = hosts.filter(|_| !named.is_ike());
+            let ike = between.and_then(|(src, dst)| index.between(src, dst, *at));
             if !ikes.contains(&ike) && ikes.len() < QUESTIONS {
                 ikes.push(ike);
             }
