@@ -72,16 +72,10 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
     }
     let style = TimeStyle::from_count(args.time)
         .ok_or_else(|| Error::Usage("-t can be given five times at most".to_owned()))?;
+    let tunnels = args.tunnels.vici.is_some() || !args.tunnels.sas.is_empty();
     let mut settings =
-        Settings::new(&args.common, &filter(args)?).map_err(|error| hint(error, args))?;
+        Settings::new(&args.common, &filter(args)?, tunnels).map_err(|error| hint(error, args))?;
     let sinks = Sinks::new(args, &settings, style)?;
-    if args.tunnels.vici.is_none()
-        && args.tunnels.sas.is_empty()
-        && settings.selection.filter.asks_for_tunnels()
-    {
-        let message = "'tunnel' needs the tunnels of an IKE daemon: --vici URI, or --sas JOURNAL";
-        return Err(Error::Usage(message.to_owned()));
-    }
     let (known, whole) = Known::new(&args.tunnels, err)?;
     settings.selection.tunnels = known.as_ref().map(|known| known.tunnels.clone());
     let damaged = if whole { Status::Done } else { Status::Failed };

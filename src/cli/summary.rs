@@ -51,7 +51,7 @@ impl Work for Counter {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     let filter = args.filter.as_deref().unwrap_or_default();
-    let settings = Settings::new(&args.common, filter)?;
+    let settings = Settings::new(&args.common, filter, false)?;
     // Which frames come before the first that cannot be decoded is clear to one worker only.
     let threads = if args.common.strict { 1 } else { settings.threads };
     let options = Options { workers: threads, ..Options::default() };
