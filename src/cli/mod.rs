@@ -17,6 +17,7 @@ mod selection;
 mod states;
 mod summary;
 mod tunnels;
+mod vici;
 mod watch;
 
 use std::ffi::OsString;
@@ -112,6 +113,7 @@ fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status
         None => print::run(&cli.print, out, err),
         Some(Command::Ipsec(args)) => ipsec::run(&args, out, err),
         Some(Command::States(args)) => states::run(&args, out, err),
+        Some(Command::Vici(args)) => vici::run(&args, out, err),
         Some(Command::Summary(args)) => summary::run(&args, out, err),
         Some(Command::Schema { format }) => docs::schema(format, out),
         Some(Command::Man) => docs::man(out),

@@ -5,6 +5,7 @@ mod device;
 mod ipsec;
 mod states;
 mod summary;
+mod vici;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(super) use device::Device;
 pub(super) use ipsec::{Ipsec, IpsecCommand, Record, Sas, Totals};
 pub(super) use states::{SortBy, States};
 pub(super) use summary::Summary;
+pub(super) use vici::Vici;
 
 /// Shows what a pf firewall says about itself.
 ///
@@ -63,6 +65,7 @@ pub(in crate::cli) enum Command {
     Summary(Summary),
     States(States),
     Ipsec(Ipsec),
+    Vici(Vici),
     /// Print the JSON Schema of an output format
     Schema {
         /// The format
