@@ -112,6 +112,12 @@ proptest! {
         checks::filter(&data);
         checks::summary(&data);
         checks::states(&data);
+        checks::selector(&data);
+    }
+
+    #[test]
+    fn the_checks_hold_for_what_looks_like_a_selector(text in "[0-9a-f.:/\\[\\]()tcpudi-]{0,40}") {
+        checks::selector(text.as_bytes());
     }
 
     /// Small numbers, so that the same states are named again and again.
