@@ -29,6 +29,7 @@ use pfscope::sink::text::{self, Text};
 use pfscope::states::{Effect, Entry, Facts, Op, Sort, Table, Verbosity, push_state};
 use pfscope::summary::{Options, Summary};
 use pfscope::time::{Precision, TimeStyle, Timestamp};
+use pfscope::vici::codec::{self, Elements, Segments};
 use pfscope::wire::ByteOrder;
 use pfscope::wire::link::LinkType;
 use pfscope::wire::pfsync;
@@ -359,4 +360,41 @@ pub fn selector(data: &[u8]) {
         }
     };
     assert!(!beyond.is_some_and(|beyond| selector.admits(beyond, None, selector.proto, None)));
+
+/// A message, a packet and a stream of VICI: decoded and encoded again they are what they were,
+/// however the stream is cut.
+pub fn vici(data: &[u8]) {
+    let steps = Elements::new(data).collect::<Result<Vec<_>, _>>();
+    match codec::decode(data) {
+        Ok(message) => {
+            assert_eq!(codec::encode(&message).expect("it was decoded"), data);
+            assert!(steps.is_ok_and(|steps| steps.len() >= message.len()));
+            let shown = format!("{message:?}");
+            assert!(shown.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{shown}");
+        }
+        Err(error) => assert_eq!(steps.err(), Some(error)),
+    }
+    if let Ok(packet) = codec::Packet::parse(data) {
+        let again = packet.encode().expect("it was parsed");
+        assert_eq!(codec::Packet::parse(&again[4..]), Ok(packet));
+    }
+    let whole = segments(&[data]);
+    let cut: Vec<&[u8]> = data.chunks(1 + data.len() % 7).collect();
+    assert_eq!(segments(&cut), whole);
+}
+
+/// The segments of a stream that arrives in these pieces, and whether it can be cut to its end.
+fn segments(pieces: &[&[u8]]) -> (Vec<Vec<u8>>, bool) {
+    let (mut segments, mut found) = (Segments::default(), Vec::new());
+    for piece in pieces {
+        segments.push(piece);
+        loop {
+            match segments.next_segment() {
+                Ok(Some(segment)) => found.push(segment.to_vec()),
+                Ok(None) => break,
+                Err(_) => return (found, false),
+            }
+        }
+    }
+    (found, true)
 }

@@ -35,7 +35,7 @@ const SELECTORS: [&str; 9] = [
 
 fn main() -> io::Result<()> {
     let corpus = Path::new("fuzz/corpus");
-    for target in ["frame", "packet", "file", "filter", "summary", "states", "selector"] {
+    for target in ["frame", "packet", "file", "filter", "summary", "states", "selector", "vici"] {
         fs::create_dir_all(corpus.join(target))?;
     }
     let mut seeds = 0;
@@ -74,6 +74,17 @@ fn main() -> io::Result<()> {
             }
         }
     }
+    for entry in fs::read_dir("testdata/vici")? {
+        let path = entry?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        for (i, chunk) in chunks(&fs::read_to_string(&path)?).into_iter().enumerate() {
+            // A packet without its length and type, and where it has no name a message.
+            let message = chunk.get(5..).unwrap_or_default();
+            fs::write(corpus.join("vici").join(format!("{name}-{i}")), &chunk)?;
+            fs::write(corpus.join("vici").join(format!("{name}-{i}-message")), message)?;
+            seeds += 1;
+        }
+    }
     for (i, expression) in EXPRESSIONS.iter().enumerate() {
         let mut data = expression.as_bytes().to_vec();
         data.resize(expression.len() * 2, 0);
@@ -101,4 +112,14 @@ fn add_packet(packets: &mut Vec<u8>, frame: Frame<'_>) {
         packets.extend_from_slice(packet);
         packets.resize(end, 0);
     }
+}
+
+/// The bytes of each line of a VICI transcript: `@CONNECTION SECONDS DIRECTION HEX`.
+fn chunks(transcript: &str) -> Vec<Vec<u8>> {
+    let digits = |line: &str| -> Option<Vec<u8>> {
+        let hex = line.split(' ').nth(3)?;
+        let pairs = (0..hex.len()).step_by(2);
+        pairs.map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()).collect()
+    };
+    transcript.lines().filter(|line| line.starts_with('@')).filter_map(digits).collect()
 }

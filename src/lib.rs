@@ -7,6 +7,8 @@
 //!   -> filter -> sink (text, json) | summary | states -> engine: order kept, one writer
 //! ```
 //!
+//! [`vici`] is a client of strongSwan's IKE daemon, apart from these.
+//!
 //! A frame always becomes an [`event::Event`]; nothing is dropped silently.
 
 pub mod capture;

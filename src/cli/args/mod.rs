@@ -56,6 +56,7 @@ Examples:
   pfscope --format json -r pflog | jq -c 'select(.pflog.action == \"block\") | .net'
   pfscope --fields ts,pflog.rulenr,net.src,net.dport -r pflog 'inbound and tcp'
   pfscope summary /var/log/pflog*
+  pfscope vici list-sas                            what swanctl --list-sas asks for
 
 Exit status: 0 done; 1 something could not be read or written (what could be read was printed);
 2 wrong usage.";
