@@ -360,6 +360,7 @@ pub fn selector(data: &[u8]) {
         }
     };
     assert!(!beyond.is_some_and(|beyond| selector.admits(beyond, None, selector.proto, None)));
+}
 
 /// A message, a packet and a stream of VICI: decoded and encoded again they are what they were,
 /// however the stream is cut.
