@@ -62,6 +62,11 @@ const PRIMITIVES: &[(&str, &str)] = &[
     ),
     ("creator ID", "a pfsync message that names this creator: up to 8 hexadecimal digits"),
     ("state ID", "a pfsync message that names this state: 16 hexadecimal digits"),
+    (
+        "tunnel NAME",
+        "the packet's IKE_SA or CHILD_SA has this name, exactly; * and ? are wildcards; needs \
+         --vici or --sas",
+    ),
     ("truncated", "less was captured than the frame had"),
     ("suspect", "logged as pass, with a reason that means a drop"),
     ("rewritten", "pf has marked the packet as translated"),
@@ -105,6 +110,14 @@ header has none. --pfsync-peers names the firewalls: packets of others, with a T
 another group or to one host, and states of a creator that no firewall has shown as its own, are \
 followed by a notice of kind spoof.";
 
+/// What of tunnels a reader has to know.
+const IPSEC: &str = "\
+--vici and --sas give each packet its tunnel (text: ike NAME child NAME[NUMBER], JSON: ipsec): ESP and \
+AH by SPI and one of the addresses, IKE by its SPIs, what is in the clear by the traffic selectors. An \
+SA counts from a second before the daemon tells of it until 10 seconds after its end. Packets of a \
+device that name an SA nobody knows wait for the daemon a second at most, files never. A daemon that \
+does not answer is told of once and tried again.";
+
 pub(super) fn schema(format: SchemaOf, out: &mut dyn Write) -> Result<Status, Error> {
     match format {
         SchemaOf::Json => out.write_all(json::SCHEMA.as_bytes())?,
@@ -142,6 +155,8 @@ fn render(page: &mut Vec<u8>) -> io::Result<()> {
     more.text([roman(TEXT)]);
     more.control("SH", ["PFSYNC"]);
     more.text([roman(PFSYNC)]);
+    more.control("SH", ["IPSEC"]);
+    more.text([roman(IPSEC)]);
     more.control("SH", ["EXAMPLES AND EXIT STATUS"]);
     more.control("nf", []);
     more.text([roman(EXAMPLES)]);
