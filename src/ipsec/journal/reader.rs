@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use super::{Record, line};
+use super::line;
 use crate::ipsec::index::Index;
 use crate::ipsec::services::Services;
 use crate::ipsec::table::Table;
@@ -17,8 +17,6 @@ const MAX_LINE: u64 = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Journal {
     table: Table,
-    trouble: Trouble,
-    last: Timestamp,
 }
 
 /// What could not be read of a journal.
@@ -35,8 +33,7 @@ pub struct Trouble {
 impl Journal {
     /// An empty journal: packets may come for so long after their SA has ended.
     pub fn new(grace: std::time::Duration) -> Self {
-        let table = Table::new(grace, Services::of_system());
-        Self { table, trouble: Trouble::default(), last: Timestamp(i64::MIN) }
+        Self { table: Table::new(grace, Services::of_system()) }
     }
 
     /// Adds a file; of several, in the order of their times.
@@ -65,7 +62,7 @@ impl Journal {
                 continue;
             }
             match line::parse(&line) {
-                Some((at, record)) => self.apply(at, &record),
+                Some((at, record)) => self.table.apply(at, &record),
                 None if !whole && reader.fill_buf()?.is_empty() => trouble.torn = true,
                 None => {
                     trouble.unknown += 1;
@@ -76,14 +73,7 @@ impl Journal {
                 }
             }
         }
-        self.trouble = trouble;
         Ok(trouble)
-    }
-
-    /// A clock that was set back does not make what came later come first.
-    fn apply(&mut self, at: Timestamp, record: &Record) {
-        self.last = self.last.max(at);
-        self.table.apply(at, record);
     }
 
     /// When the first record of a file was written.
