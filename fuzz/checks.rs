@@ -18,6 +18,8 @@ use pfscope::decode::decode;
 use pfscope::error::Layer;
 use pfscope::event::{Event, Frame, Join, Kind};
 use pfscope::filter::Filter;
+use pfscope::ipsec::selector::Selector;
+use pfscope::ipsec::services::Services;
 use pfscope::packet::{Packet, Transport};
 use pfscope::rules::{Listing, Rules, Ruleset, Snapshot};
 use pfscope::sink::Sink;
@@ -349,6 +351,42 @@ pub fn states(data: &[u8]) {
 
 fn byte_at(body: &[u8], at: usize) -> u8 {
     body.get(at).copied().unwrap_or(0)
+}
+
+static SERVICES: LazyLock<Services> =
+    LazyLock::new(|| Services::parse("https 443/tcp\nisakmp 500/udp\nnetbios-ns 137/udp\n"));
+
+/// A traffic selector is read or refused; one that is read admits the ends of its own range, and
+/// with its protocol and port nothing beyond.
+pub fn selector(data: &[u8]) {
+    let selector = match Selector::parse(data, &SERVICES) {
+        Ok(selector) => selector,
+        Err(error) => {
+            let shown = error.to_string();
+            assert!(shown.len() < 2000 && shown.chars().all(|c| c == ' ' || c.is_ascii_graphic()));
+            return;
+        }
+    };
+    let Some((first, last)) = selector.range else {
+        assert!(!selector.admits([10, 0, 0, 1].into(), None, selector.proto, None));
+        return;
+    };
+    assert!(first <= last && first.is_ipv4() == last.is_ipv4());
+    for end in [first, last] {
+        assert!(selector.admits(end, None, selector.proto, None));
+    }
+    if let Some(proto) = selector.proto {
+        assert!(!selector.admits(first, None, Some(proto.wrapping_add(1)), None));
+    }
+    let beyond = match last {
+        std::net::IpAddr::V4(last) => {
+            u32::from(last).checked_add(1).map(|n| std::net::Ipv4Addr::from(n).into())
+        }
+        std::net::IpAddr::V6(last) => {
+            u128::from(last).checked_add(1).map(|n| std::net::Ipv6Addr::from(n).into())
+        }
+    };
+    assert!(!beyond.is_some_and(|beyond| selector.admits(beyond, None, selector.proto, None)));
 }
 
 /// A message, a packet and a stream of VICI: decoded and encoded again they are what they were,

@@ -20,9 +20,24 @@ const EXPRESSIONS: [&str; 6] = [
     "truncated || suspect || ifname em*",
 ];
 
+/// Traffic selectors in each notation.
+const SELECTORS: [&str; 9] = [
+    "10.1.0.0/16",
+    "10.1.0.1..10.1.0.9",
+    "2001:db8::/32[tcp/https]",
+    "dynamic",
+    "[udp/10001]",
+    "10.1.0.0/16[udp/1000-2000]",
+    "10.1.0.0/16[icmp/8(0)-10(255)]",
+    "0.0.0.0/0[tcp/OPAQUE]",
+    "10.1.0.0/16[/443]",
+];
+
 fn main() -> io::Result<()> {
     let corpus = Path::new("fuzz/corpus");
-    for target in ["frame", "packet", "file", "filter", "summary", "states", "rules", "vici"] {
+    for target in
+        ["frame", "packet", "file", "filter", "summary", "states", "rules", "selector", "vici"]
+    {
         fs::create_dir_all(corpus.join(target))?;
     }
     let mut seeds = 0;
@@ -85,6 +100,9 @@ fn main() -> io::Result<()> {
             let name = path.file_name().unwrap_or_default();
             fs::write(corpus.join("rules").join(name), data)?;
         }
+    }
+    for (i, selector) in SELECTORS.iter().enumerate() {
+        fs::write(corpus.join("selector").join(i.to_string()), selector)?;
     }
     println!("{seeds} records are seeds of {}", corpus.display());
     Ok(())

@@ -2,6 +2,7 @@
 
 use crate::error::DecodeError;
 use crate::packet::Packet;
+use crate::pf::Direction;
 use crate::time::{Precision, Timestamp};
 use crate::wire::link::{LinkHeader, LinkType, Network};
 use crate::wire::pflog::Pflog;
@@ -45,6 +46,54 @@ impl Frame<'_> {
     #[inline]
     pub const fn is_truncated(&self) -> bool {
         self.data.len() < self.len
+    }
+}
+
+/// The tunnel that a packet, or what a pfsync message tells of, belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ipsec<'a> {
+    /// Name of the IKE_SA's connection: untrusted bytes.
+    pub ike: &'a [u8],
+    /// What is known of the CHILD_SA; none where only the IKE_SA is meant.
+    pub child: Option<IpsecChild<'a>>,
+    /// What the tunnel was found by.
+    pub by: By,
+    /// To the IKE daemon's host or from it; unknown where both ends may be either.
+    pub dir: Option<Direction>,
+    /// The daemon's number for the CHILD_SA, or without one for the IKE_SA.
+    pub uniqueid: u32,
+}
+
+/// A CHILD_SA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IpsecChild<'a> {
+    /// Its name: untrusted bytes.
+    pub name: &'a [u8],
+    /// Number of its policy.
+    pub reqid: Option<u32>,
+    /// `TUNNEL`, `TRANSPORT`, …
+    pub mode: &'a [u8],
+}
+
+/// What a tunnel is found by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The SPI of ESP or AH, and an address.
+    Spi,
+    /// Addresses, protocol and ports, which its traffic selectors admit.
+    Selector,
+    /// The SPIs of IKE.
+    Ike,
+}
+
+impl By {
+    /// JSON's `by`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Spi => "spi",
+            Self::Selector => "selector",
+            Self::Ike => "ike",
+        }
     }
 }
 
@@ -157,6 +206,10 @@ pub struct Event<'a> {
     /// Why there is no packet, where pfsync's messages end too soon, or (undecoded) why there is
     /// nothing at all. Its offset counts from the frame's first byte.
     pub error: Option<DecodeError>,
+    /// The tunnel of the packet.
+    pub ipsec: Option<Ipsec<'a>>,
+    /// The tunnels that pfsync's messages tell of, each with the message's place in the packet.
+    pub message_ipsec: &'a [(usize, Ipsec<'a>)],
 }
 
 impl<'a> Event<'a> {
@@ -172,6 +225,13 @@ impl<'a> Event<'a> {
             pfsync: None,
             rule: None,
             error: None,
+            ipsec: None,
+            message_ipsec: &[],
         }
+    }
+
+    /// The tunnel that the message at this place of the pfsync packet tells of.
+    pub fn ipsec_of_message(&self, index: usize) -> Option<&Ipsec<'a>> {
+        self.message_ipsec.iter().find(|(own, _)| *own == index).map(|(_, ipsec)| ipsec)
     }
 }

@@ -18,6 +18,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod filter;
+pub mod ipsec;
 pub mod packet;
 pub mod pf;
 pub mod rules;

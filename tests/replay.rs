@@ -168,7 +168,13 @@ proptest! {
         checks::rules(&data);
         checks::summary(&data);
         checks::states(&data);
+        checks::selector(&data);
         checks::vici(&data);
+    }
+
+    #[test]
+    fn the_checks_hold_for_what_looks_like_a_selector(text in "[0-9a-f.:/\\[\\]()tcpudi-]{0,40}") {
+        checks::selector(text.as_bytes());
     }
 
     /// Elements of a message more often than not.

@@ -66,6 +66,11 @@ const PRIMITIVES: &[(&str, &str)] = &[
     ),
     ("creator ID", "a pfsync message that names this creator: up to 8 hexadecimal digits"),
     ("state ID", "a pfsync message that names this state: 16 hexadecimal digits"),
+    (
+        "tunnel NAME",
+        "the packet's IKE_SA or CHILD_SA has this name, exactly; * and ? are wildcards; needs \
+         --vici or --sas",
+    ),
     ("truncated", "less was captured than the frame had"),
     ("suspect", "logged as pass, with a reason that means a drop"),
     ("rewritten", "pf has marked the packet as translated"),
@@ -123,6 +128,13 @@ packet was logged and the next file of DIR has the same rule. All else is stale.
 the time in its name (2026-11-21T12:00:00Z, 20261121-1200, seconds since 1970; local time without Z), \
 or when it was last written. Who writes DIR by cron has the right rules years later: \
 pfctl -vvsr -a '*' > /var/db/rules/$(date -u +%Y%m%dT%H%M%SZ).";
+/// What of tunnels a reader has to know.
+const IPSEC: &str = "\
+--vici and --sas give each packet its tunnel (text: ike NAME child NAME[NUMBER], JSON: ipsec): ESP and \
+AH by SPI and one of the addresses, IKE by its SPIs, what is in the clear by the traffic selectors. An \
+SA counts from a second before the daemon tells of it until 10 seconds after its end. Packets of a \
+device that name an SA nobody knows wait for the daemon a second at most, files never. A daemon that \
+does not answer is told of once and tried again.";
 
 pub(super) fn schema(format: SchemaOf, out: &mut dyn Write) -> Result<Status, Error> {
     match format {
@@ -163,6 +175,8 @@ fn render(page: &mut Vec<u8>) -> io::Result<()> {
     more.text([roman(PFSYNC)]);
     more.control("SH", ["RULES"]);
     more.text([roman(RULES)]);
+    more.control("SH", ["IPSEC"]);
+    more.text([roman(IPSEC)]);
     more.control("SH", ["EXAMPLES AND EXIT STATUS"]);
     more.control("nf", []);
     more.text([roman(EXAMPLES)]);

@@ -51,7 +51,7 @@ impl Work for Finder {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
-    let mut settings = Settings::new(&args.common, "")?;
+    let mut settings = Settings::new(&args.common, "", false)?;
     ruleset::provide(&mut settings, args.from.rules.as_deref(), err)?;
     let Some((path, others)) = args.read.split_first() else { return Ok(Status::Done) };
     let feeds: Vec<_> = others.iter().filter(|path| join::tells_of_states(path)).cloned().collect();

@@ -10,6 +10,7 @@ use super::args::Device;
 use super::reading::{Consumed, Reading, stop_by_signal};
 use super::{Error, Status};
 use crate::capture::Batch;
+use crate::capture::ahead::Ahead;
 use crate::capture::live::{Counters, Live, Settings, devices};
 use crate::engine::Work;
 use crate::text::escaped;
@@ -59,7 +60,9 @@ pub(super) fn follow<W: Work>(
         }
     };
     let (name, mut reading) = (args.interfaces.join(","), Reading::new(err));
-    let ended = reading.source(name.as_bytes(), (live, prepare), None, strict, workers, consume);
+    // What is held must not stop the reading.
+    let source = Ahead::new(live)?;
+    let ended = reading.source(name.as_bytes(), (source, prepare), None, strict, workers, consume);
     stop.store(true, Ordering::Relaxed);
     let status = reading.status;
     ended.map(drop)?;

@@ -7,6 +7,7 @@ mod args;
 mod color;
 mod docs;
 mod explain;
+mod ipsec;
 mod join;
 #[cfg(feature = "live")]
 mod live;
@@ -18,6 +19,7 @@ mod ruleset;
 mod selection;
 mod states;
 mod summary;
+mod tunnels;
 mod vici;
 mod watch;
 
@@ -112,6 +114,7 @@ fn printable(message: &str) -> String {
 fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     match cli.command {
         None => print::run(&cli.print, out, err),
+        Some(Command::Ipsec(args)) => ipsec::run(&args, out, err),
         Some(Command::States(args)) => states::run(&args, out, err),
         Some(Command::Explain(args)) => explain::run(&args, out, err),
         Some(Command::Rules(args)) => rules::run(&args, out, err),

@@ -12,6 +12,7 @@ use super::join::{self, Join};
 use super::reading::{Consumed, Reading, Settings};
 use super::ruleset;
 use super::selection::{First, Selection, Undecoded};
+use super::tunnels::{Hold, Known};
 use super::watch::Watch;
 use super::{Error, Status};
 use crate::capture::{Batch, Suspected};
@@ -72,20 +73,24 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
     }
     let style = TimeStyle::from_count(args.time)
         .ok_or_else(|| Error::Usage("-t can be given five times at most".to_owned()))?;
+    let tunnels = args.tunnels.vici.is_some() || !args.tunnels.sas.is_empty();
     let mut settings =
-        Settings::new(&args.common, &filter(args)?).map_err(|error| hint(error, args))?;
+        Settings::new(&args.common, &filter(args)?, tunnels).map_err(|error| hint(error, args))?;
     ruleset::provide(&mut settings, args.from.rules.as_deref(), err)?;
     let sinks = Sinks::new(args, &settings, style)?;
+    let (known, whole) = Known::new(&args.tunnels, err)?;
+    settings.selection.tunnels = known.as_ref().map(|known| known.tunnels.clone());
+    let damaged = if whole { Status::Done } else { Status::Failed };
     let mut printer = Printer::new(args, &settings, &sinks, style);
     #[cfg(feature = "live")]
     if !args.device.interfaces.is_empty() {
         let workers = printer.workers(&Origin::Devices);
         let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-        let prepare = prepare(&[], &args.peers);
+        let prepare = prepare(&[], &args.peers, known.as_ref().map(Known::hold));
         let strict = args.common.strict;
         let status = super::live::follow(&args.device, prepare, strict, workers, err, consume)?;
         printer.finish(out)?;
-        return Ok(status);
+        return Ok(status.max(damaged));
     }
     if args.read.is_empty() {
         let how = if cfg!(feature = "live") { "-r FILE, or a device with -i" } else { "-r FILE" };
@@ -104,21 +109,28 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         let origin = Origin::File(path.as_os_str().as_encoded_bytes().to_vec());
         let workers = printer.workers(&origin);
         let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-        let prepare = prepare(&feeds, &args.peers);
+        let prepare = prepare(&feeds, &args.peers, None);
         if reading.file(path, prepare, args.common.strict, workers, consume)?.is_break() {
             break;
         }
     }
     printer.finish(out)?;
-    Ok(reading.status)
+    Ok(reading.status.max(damaged))
 }
 
 /// What is found out about the batches of a source in their order, before the workers see them.
-fn prepare(feeds: &[PathBuf], peers: &[IpAddr]) -> impl FnMut(&mut Batch) + Send + use<> {
+fn prepare(
+    feeds: &[PathBuf],
+    peers: &[IpAddr],
+    mut hold: Option<Hold>,
+) -> impl FnMut(&mut Batch) + Send + use<> {
     let (mut join, mut watch) = (Join::new(feeds), Watch::new(peers));
     move |batch| {
         join.prepare(batch);
         watch.prepare(batch);
+        if let Some(hold) = &mut hold {
+            hold.prepare(batch);
+        }
     }
 }
 

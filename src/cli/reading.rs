@@ -33,7 +33,8 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) fn new(common: &Common, filter: &str) -> Result<Self, Error> {
+    /// `tunnels`: those of packets will be known.
+    pub(super) fn new(common: &Common, filter: &str, tunnels: bool) -> Result<Self, Error> {
         let zone = if common.utc { TimeZone::UTC } else { local_zone() };
         let time = |option: &str, text: &Option<String>| {
             let parse = |text| Timestamp::parse(text, &zone);
@@ -47,7 +48,13 @@ impl Settings {
             since: time("--since", &common.since)?,
             until: time("--until", &common.until)?,
             strict: common.strict,
+            tunnels: None,
         };
+        if !tunnels && selection.filter.asks_for_tunnels() {
+            let message = "'tunnel' needs the tunnels of an IKE daemon: --vici URI or --sas JOURNAL, \
+                           which printing packets takes";
+            return Err(Error::Usage(message.to_owned()));
+        }
         let processors = || thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             selection,

@@ -7,6 +7,7 @@ use crate::decode::decode;
 use crate::error::DecodeError;
 use crate::event::{Event, Kind};
 use crate::filter::Filter;
+use crate::ipsec::Tunnels;
 use crate::rules::Current;
 use crate::time::Timestamp;
 use crate::wire::writer::Writer;
@@ -21,6 +22,8 @@ pub(super) struct Selection {
     pub(super) until: Option<Timestamp>,
     /// Take nothing more after the first frame that cannot be decoded.
     pub(super) strict: bool,
+    /// The tunnels that packets belong to, where they are known.
+    pub(super) tunnels: Option<Tunnels>,
 }
 
 /// The frames of a batch, or of more, that could not be decoded.
@@ -52,10 +55,17 @@ impl Selection {
         let rules = self.rules.as_ref().map(|rules| rules.get());
         let mut undecoded = Undecoded::default();
         let mut taken = 0;
+        let tunnels = self.tunnels.as_ref().map(Tunnels::now);
         for ((at, interface, frame), record) in batch.frames().zip(&batch.records) {
             let writer = writers.get(at).copied().unwrap_or_else(|| Writer::new(interface.order));
             let mut event = decode(frame, interface.order, writer);
             event.rule = rules.as_ref().and_then(|rules| rules.join(&event));
+            let messages;
+            if let Some(tunnels) = &tunnels {
+                event.ipsec = tunnels.packet(&event);
+                messages = tunnels.messages(&event);
+                event.message_ipsec = &messages;
+            }
             // A logged packet that is no packet is pf's to judge, not the file's fault.
             if let (Kind::Undecoded | Kind::Pfsync, Some(error)) = (event.kind, event.error) {
                 let (record, offset) = (frame.number, record.offset);

@@ -113,9 +113,9 @@ impl Follower {
 pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     // The filter chooses among the states at the end; the table needs every message.
     let filter = args.filter.join(" ");
-    let mut settings = Settings::new(&args.common, &filter)?;
+    let mut settings = Settings::new(&args.common, &filter, false)?;
     ruleset::provide(&mut settings, None, err)?;
-    let everything = Settings::new(&args.common, "pfsync or undecoded")?.selection;
+    let everything = Settings::new(&args.common, "pfsync or undecoded", false)?.selection;
     let at = args.at.as_deref().map(|text| Timestamp::parse(text, &settings.zone)).transpose();
     let at = at.map_err(|wrong| Error::Usage(format!("--at: {wrong}")))?;
     let mut follower = Follower {

@@ -52,7 +52,7 @@ impl Work for Counter {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     let filter = args.filter.as_deref().unwrap_or_default();
-    let mut settings = Settings::new(&args.common, filter)?;
+    let mut settings = Settings::new(&args.common, filter, false)?;
     ruleset::provide(&mut settings, args.from.rules.as_deref(), err)?;
     // Which frames come before the first that cannot be decoded is clear to one worker only.
     let threads = if args.common.strict { 1 } else { settings.threads };

@@ -81,6 +81,8 @@ pub(super) enum Test {
     State(u64),
     /// The rule has this label.
     Label(Pattern),
+    /// The tunnel's IKE_SA or CHILD_SA has this name.
+    Tunnel(Pattern),
 }
 
 /// Which of two addresses or ports is asked for.
@@ -271,6 +273,7 @@ impl fmt::Display for Test {
             Self::Creator(id) => write!(f, "creator {id:08x}"),
             Self::State(id) => write!(f, "state {id:016x}"),
             Self::Label(pattern) => write!(f, "label {pattern}"),
+            Self::Tunnel(pattern) => write!(f, "tunnel {pattern}"),
         }
     }
 }

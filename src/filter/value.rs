@@ -241,6 +241,7 @@ impl Value<'_> {
             Field::Creator => Test::Creator(self.creator()?),
             Field::State => Test::State(self.state()?),
             Field::Label => Test::Label(Pattern::new(self.word)),
+            Field::Tunnel => Test::Tunnel(Pattern::new(self.word)),
         })
     }
 

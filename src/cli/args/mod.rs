@@ -2,6 +2,7 @@
 
 #[cfg(feature = "live")]
 mod device;
+mod ipsec;
 mod rules;
 mod states;
 mod summary;
@@ -15,6 +16,7 @@ use clap_complete::Shell;
 
 #[cfg(feature = "live")]
 pub(super) use device::Device;
+pub(super) use ipsec::{Ipsec, IpsecCommand, Record, Sas, Totals};
 pub(super) use rules::{Explain, Rules, RulesFrom};
 pub(super) use states::{SortBy, States};
 pub(super) use summary::Summary;
@@ -53,6 +55,7 @@ Examples:
   pfscope -n -e --rules fw.rules -r pflog 'label web*'    with the rules' names
   pfscope explain -r pflog --frame 7 --rules fw.rules      what happened to a packet, in words
   pfscope -n -i em3 pfsync
+  pfscope -n -i em0 --vici unix:///var/run/charon.vici 'tunnel net-net'
   ssh fw tcpdump -U -w - -i pflog0 | pfscope -n -e -r -
   pfscope --format json -r pflog | jq -c 'select(.pflog.action == \"block\") | .net'
   pfscope --fields ts,pflog.rulenr,net.src,net.dport -r pflog 'inbound and tcp'
@@ -68,6 +71,7 @@ pub(in crate::cli) enum Command {
     States(States),
     Explain(Explain),
     Rules(Rules),
+    Ipsec(Ipsec),
     Vici(Vici),
     /// Print the JSON Schema of an output format
     Schema {
@@ -107,6 +111,8 @@ pub(in crate::cli) struct Print {
     /// or sent otherwise than a firewall does, is printed as a notice
     #[arg(long = "pfsync-peers", value_name = "ADDR,ADDR", value_delimiter = ',')]
     pub(in crate::cli) peers: Vec<IpAddr>,
+    #[command(flatten)]
+    pub(in crate::cli) tunnels: Sas,
     /// What to print: words of the filter language (see 'Filter' in 'pfscope man')
     #[arg(value_name = "FILTER")]
     pub(in crate::cli) filter: Vec<String>,

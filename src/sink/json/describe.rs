@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::sync::{describe_flow, describe_sync};
 use crate::error::{DecodeError, Fault};
-use crate::event::{Event, Frame, Kind, Rule};
+use crate::event::{Event, Frame, Ipsec, Kind, Rule};
 use crate::filter::Filter;
 use crate::packet::{Packet, Transport, proto};
 use crate::pf::{Direction, Family, Systems};
@@ -193,6 +193,8 @@ pub fn describe(
         e.open(key!("pfsync"));
         describe_sync(packet, message, e);
         e.close();
+        let ipsec = message.and_then(|message| event.ipsec_of_message(message.index));
+        describe_ipsec(ipsec, e);
         return;
     }
     if let Some(error) = event.error {
@@ -203,6 +205,29 @@ pub fn describe(
     if kind == Kind::Undecoded && !frame.data.is_empty() {
         e.string(key!("bytes"), |out| push_hex(out, frame.data));
     }
+    describe_ipsec(event.ipsec.as_ref(), e);
+}
+
+/// The tunnel, if there is one.
+fn describe_ipsec(ipsec: Option<&Ipsec<'_>>, e: &mut impl Emit) {
+    let Some(ipsec) = ipsec else { return };
+    e.open(key!("ipsec"));
+    e.bytes(key!("ike"), ipsec.ike);
+    if let Some(child) = &ipsec.child {
+        e.bytes(key!("child"), child.name);
+    }
+    e.word(key!("by"), ipsec.by.name());
+    if let Some(dir) = ipsec.dir.and_then(Direction::name) {
+        e.word(key!("dir"), dir);
+    }
+    if let Some(child) = &ipsec.child {
+        e.some(key!("reqid"), child.reqid);
+    }
+    e.number(key!("uniqueid"), ipsec.uniqueid);
+    if let Some(child) = &ipsec.child {
+        e.bytes(key!("mode"), child.mode);
+    }
+    e.close();
 }
 
 /// What every notice about a frame begins with.

@@ -48,11 +48,11 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::error::{DecodeError, Fault, Layer};
-use crate::event::{Event, Flow};
+use crate::event::{Event, Flow, Ipsec};
 use crate::packet::{Packet, proto};
 use crate::sink::Sink;
 use crate::sink::page::Page;
-use crate::text::push_ip;
+use crate::text::{push_escaped, push_ip};
 use crate::time::{Clock, Precision, TimeStyle};
 use crate::wire::state::{End, Ids};
 
@@ -115,6 +115,9 @@ impl Sink for Text {
         if let Some(flow) = event.frame.flow {
             push_flow(&mut page.text, event, flow);
         }
+        if let Some(ipsec) = &event.ipsec {
+            push_ipsec(&mut page.text, ipsec);
+        }
         if let Some(dump) = options.dump {
             dump.push(&mut page.text, event);
         }
@@ -157,6 +160,17 @@ fn push_flow(out: &mut Vec<u8>, event: &Event<'_>, flow: &Flow) {
         put!(out, " > ");
         push_end(out, dst);
     }
+}
+
+/// The tunnel of a packet, or of what a pfsync message tells of: ` ike gw child net[5]`.
+fn push_ipsec(out: &mut Vec<u8>, ipsec: &Ipsec<'_>) {
+    put!(out, " ike ");
+    push_escaped(out, ipsec.ike);
+    if let Some(child) = &ipsec.child {
+        put!(out, " child ");
+        push_escaped(out, child.name);
+    }
+    put!(out, "[", ipsec.uniqueid, "]");
 }
 
 fn push_end(out: &mut Vec<u8>, end: End) {
