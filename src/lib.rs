@@ -15,6 +15,7 @@ pub mod decode;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod feed;
 pub mod filter;
 pub mod packet;
 pub mod pf;

@@ -185,6 +185,10 @@ impl Drop for Live {
 }
 
 impl Records for Live {
+    fn interfaces(&self) -> Arc<[Interface]> {
+        Arc::clone(&self.interfaces)
+    }
+
     /// Waits for packets; gives at least one unless the capture ends.
     fn fill(&mut self, batch: &mut Batch) -> Filled {
         batch.records.clear();

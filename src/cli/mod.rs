@@ -12,6 +12,7 @@ mod live;
 mod print;
 mod progress;
 mod reading;
+mod save;
 mod selection;
 mod states;
 mod summary;

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "live")]
 mod device;
+mod save;
 mod states;
 mod summary;
 
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 
 #[cfg(feature = "live")]
 pub(super) use device::Device;
+pub(super) use save::Save;
 pub(super) use states::{SortBy, States};
 pub(super) use summary::Summary;
 
@@ -91,6 +93,8 @@ pub(in crate::cli) struct Print {
     #[cfg(feature = "live")]
     #[command(flatten)]
     pub(in crate::cli) device: Device,
+    #[command(flatten)]
+    pub(in crate::cli) save: Save,
     /// Addresses of the firewalls that speak pfsync: what is suspicious about a packet of others,
     /// or sent otherwise than a firewall does, is printed as a notice
     #[arg(long = "pfsync-peers", value_name = "ADDR,ADDR", value_delimiter = ',')]
