@@ -195,9 +195,7 @@ impl Saver {
         recorded: &Recorded,
         count: usize,
     ) -> io::Result<ControlFlow<()>> {
-        for at in 0..recorded.interfaces.len() {
-            self.describe(recorded, at)?;
-        }
+        self.describe(recorded)?;
         let Some(log) = &self.log else { return Ok(ControlFlow::Continue(())) };
         for (piece, &of) in page.pieces().zip(&recorded.of).take(count) {
             let of = of as usize;
@@ -215,25 +213,25 @@ impl Saver {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Describes an interface in the file, once.
-    fn describe(&mut self, recorded: &Recorded, at: usize) -> io::Result<()> {
+    /// Describes in the file what is new among the interfaces. A file begins with those that
+    /// were known then.
+    fn describe(&mut self, recorded: &Recorded) -> io::Result<()> {
         self.sections.begin(recorded.source);
-        let Some(interface) = recorded.interfaces.get(at) else { return Ok(()) };
-        if at < self.sections.numbers.len() {
-            return Ok(());
+        for interface in recorded.interfaces.iter().skip(self.sections.numbers.len()) {
+            let kind = kind(interface, self.nano);
+            let turned = self.sections.turn_to(kind.order).map(<[u8]>::to_vec);
+            let (block, header) = self.sections.add(kind, interface.name.as_deref(), self.snaplen);
+            let Some(log) = &self.log else { continue };
+            if let Some(bytes) = turned {
+                log.need(&bytes, &bytes);
+            }
+            log.need(&block, header);
         }
-        let kind = kind(interface, self.nano);
-        if self.log.is_none() {
-            let header = self.sections.turn_to(kind.order).unwrap_or_default().to_vec();
+        if let (None, Some(order)) = (&self.log, self.sections.order) {
+            let header = self.sections.section(order).bytes.clone();
             let joint = header.clone();
             self.begin(Layout { header, joint, judge: Box::new(fits::pcapng) })?;
         }
-        let Some(log) = &self.log else { return Ok(()) };
-        if let Some(bytes) = self.sections.turn_to(kind.order) {
-            log.need(bytes, bytes);
-        }
-        let (block, header) = self.sections.add(kind, interface.name.as_deref(), self.snaplen);
-        log.need(&block, header);
         Ok(())
     }
 
