@@ -78,7 +78,7 @@ fn tcpdump_counts(path: &Path) -> Option<usize> {
 
 fn captures() -> Vec<PathBuf> {
     let mut all = Vec::new();
-    for folder in ["genuine", "pflog", "pfsync", "recipe"] {
+    for folder in ["genuine", "pflog", "pfsync"] {
         for entry in fs::read_dir(testdata(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.to_str().unwrap().contains(".pcap") {
@@ -97,8 +97,13 @@ fn what_is_written_is_what_was_read() {
     let (mut pcap, mut refused) = (0, 0);
     for path in captures() {
         let name = path.file_name().unwrap().to_str().unwrap();
-        let expected = records(&path);
         let saved = scratch.path().join(format!("{name}.saved.pcapng"));
+        if pfscope::capture::file::File::open(&path).is_err() {
+            assert_eq!(run(&["-w", text(&saved), "-r", text(&path)]).status.code(), Some(1));
+            assert!(!saved.exists(), "{name}");
+            continue;
+        }
+        let expected = records(&path);
         let output = run(&["--pcapng", "-w", text(&saved), "-r", text(&path)]);
         assert!(output.status.code().unwrap() < 2, "{name}: {}", err(&output));
         if saved.exists() {
@@ -126,7 +131,9 @@ fn what_is_written_is_what_was_read() {
             continue;
         }
         assert_eq!(records(&saved), without_names(expected.clone()), "{name}");
-        assert_eq!(tcpdump_counts(&saved), Some(expected.len()), "{name}");
+        // Numbers of some systems' own that its libpcap does not know in any file.
+        let known = !matches!(expected.first(), Some((_, 14 | 17 | 18, ..)));
+        assert_eq!(tcpdump_counts(&saved), known.then_some(expected.len()), "{name}");
         pcap += 1;
     }
     // Several link types, byte orders or precisions in one file are few.
@@ -669,7 +676,7 @@ fn a_full_disk_costs_what_does_not_fit_and_no_more() {
     assert_eq!(tcpdump_counts(&after), Some(found.len()));
     assert!(found.values().all(|&times| times == 1));
     let last = PARTS[0] + PARTS[1]..number;
-    assert!(last.clone().all(|number| found.contains_key(&number)), "it went on: {said}");
+    assert!({ last }.all(|number| found.contains_key(&number)), "it went on: {said}");
     let lost = number - u32::try_from(found.len()).unwrap();
     assert!(lost > 0 && said.contains("No space left on device"), "{said}");
     assert!(said.contains(&format!("is written again; {lost} records were lost")), "{said}");
