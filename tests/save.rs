@@ -859,3 +859,77 @@ fn wrong_usage_says_what_to_do() {
     assert_eq!(output.status.code(), Some(1));
     assert!(err(&output).contains("no/such/folder/x: No such file or directory"));
 }
+
+/// Blocks of a little-endian pcapng file of this type, without their type and lengths.
+fn blocks(file: &[u8], kind: u32) -> Vec<Vec<u8>> {
+    let (mut found, mut rest) = (Vec::new(), file);
+    while !rest.is_empty() {
+        let word = |at: usize| u32::from_le_bytes(rest[at..at + 4].try_into().unwrap());
+        let len = word(4) as usize;
+        if word(0) == kind {
+            found.push(rest[8..len - 4].to_vec());
+        }
+        rest = &rest[len..];
+    }
+    found
+}
+
+#[cfg(all(feature = "live", target_os = "linux", target_endian = "little"))]
+#[test]
+fn devices_are_written_with_their_names_and_counters() {
+    let scratch = TempDir::new().unwrap();
+    let devices = ["-i", "lo", "-i", "any", "udp and dst port 19997", "-w"];
+    let start =
+        |log: &Path, more: &[&str]| Running::start(pfscope().args(devices).arg(log).args(more));
+    let send = || {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        // Nobody listens: an earlier datagram's refusal may be reported here.
+        let _ = socket.send_to(b"pfscope", "127.0.0.1:19997");
+    };
+    let log = scratch.path().join("pcapng");
+    let mut pfscope = start(&log, &["--pcapng", "--flush-interval", "0.1"]);
+    let mut ended = None;
+    wait_until("the file, before any packet", || {
+        ended = pfscope.0.try_wait().unwrap();
+        log.exists() || ended.is_some()
+    });
+    if ended.is_some() {
+        return skipped(&format!("no live capture: {}", pfscope.end().1));
+    }
+    let before = fs::read(&log).unwrap();
+    assert_eq!(blocks(&before, 1).len(), 2, "both interfaces are described at once");
+    wait_until("four packets", || {
+        send();
+        sleep(Duration::from_millis(50));
+        records(&log).len() >= 4
+    });
+    pfscope.signal("-INT");
+    let (status, said) = pfscope.end();
+    assert_eq!(status, Some(0), "{said}");
+    let all = records(&log);
+    let names = |name: &[u8]| all.iter().filter(|seen| seen.4.as_deref() == Some(name)).count();
+    assert!(names(b"lo") > 0 && names(b"any") > 0 && names(b"lo") + names(b"any") == all.len());
+    let counted = blocks(&fs::read(&log).unwrap(), 5);
+    assert_eq!(counted.len(), 2, "{counted:?}");
+    for (number, block) in counted.iter().enumerate() {
+        assert_eq!(block[0] as usize, number);
+        // isb_ifrecv, 8 bytes.
+        assert_eq!(block[12..16], [4, 0, 8, 0]);
+        let received = u64::from_le_bytes(block[16..24].try_into().unwrap());
+        assert!(received as usize >= names(b"lo"), "{received}");
+    }
+
+    let log = scratch.path().join("pcap");
+    let mut pfscope = start(&log, &[]);
+    let mut status = None;
+    wait_until("the end", || {
+        send();
+        sleep(Duration::from_millis(50));
+        status = pfscope.0.try_wait().unwrap();
+        status.is_some()
+    });
+    let (_, said) = pfscope.end();
+    assert_eq!(status.unwrap().code(), Some(1));
+    assert!(said.contains("cannot take those of 1"), "{said}");
+    assert!(said.contains("write both with --pcapng"), "{said}");
+}

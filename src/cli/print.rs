@@ -93,7 +93,11 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
         let prepare = prepare(&[], &args.peers);
         let strict = args.common.strict;
-        let status = super::live::follow(&args.device, prepare, strict, workers, err, consume)?;
+        let (status, counters) =
+            super::live::follow(&args.device, prepare, strict, workers, err, consume)?;
+        if let Some(saver) = &mut printer.saver {
+            saver.counted(&counters);
+        }
         return Ok(status.max(printer.finish(out)?));
     }
     if args.read.is_empty() {

@@ -13,6 +13,8 @@ use signal_hook::consts::SIGHUP;
 
 use super::Error;
 use super::args::{Print, Save};
+#[cfg(feature = "live")]
+use crate::capture::live::Counters;
 use crate::capture::{Batch, Interface, MAX_RECORD_LEN};
 use crate::event::Event;
 use crate::feed::file::{Layout, Tell};
@@ -20,9 +22,13 @@ use crate::feed::fits;
 use crate::feed::log::{self, Log};
 use crate::feed::rotate::Rotation;
 use crate::sink::page::Page;
+#[cfg(feature = "live")]
+use crate::sink::savefile::Statistics;
 use crate::sink::savefile::{Kind, push_section};
 use crate::text::escaped;
 use crate::time::Precision;
+#[cfg(feature = "live")]
+use crate::time::Timestamp;
 use crate::wire::ByteOrder;
 
 /// Renders the records of a source; each worker has one of its own.
@@ -239,6 +245,28 @@ impl Saver {
         let begun = Log::begin(self.settings.clone(), layout, speaker);
         self.log = Some(begun.map_err(|error| io::Error::other(error.to_string()))?);
         Ok(())
+    }
+
+    /// Writes what the devices counted, which pcap has no place for.
+    #[cfg(feature = "live")]
+    pub(super) fn counted(&mut self, counters: &[Counters]) {
+        let Some(log) = self.log.as_ref().filter(|_| self.pcapng) else { return };
+        let ts = jiff::Timestamp::now().as_nanosecond();
+        let ts = Timestamp(i64::try_from(ts).unwrap_or_default());
+        let mut blocks = Vec::new();
+        for (counters, &(kind, number)) in counters.iter().zip(&self.sections.numbers) {
+            let counted = Statistics {
+                ts,
+                received: counters.received.into(),
+                if_dropped: counters.if_dropped.into(),
+                dropped: counters.dropped.into(),
+            };
+            kind.push_statistics(number, counted, &mut blocks);
+        }
+        // Devices are of one machine: there is one section, that of its byte order.
+        if let Some(order) = self.sections.order {
+            log.need(&blocks, &self.sections.section(order).bytes);
+        }
     }
 
     /// What comes after the last record. How many could not be written.

@@ -108,3 +108,61 @@ impl Files {
 fn digits(files: u32) -> usize {
     files.saturating_sub(1).checked_ilog10().map_or(0, |digits| digits as usize + 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(name: &str, size: Option<u64>, seconds: Option<u64>, files: Option<u32>) -> Files {
+        let rotation = Rotation { size, seconds, files };
+        Files::new(name.into(), rotation, TimeZone::UTC, 1_790_000_000)
+    }
+
+    /// Names of the file at these times, each with the size of the file then.
+    fn names(files: &mut Files, records: &[(i64, u64)]) -> Vec<String> {
+        let mut names = vec![files.path().unwrap()];
+        for &(after, size) in records {
+            match files.next(1_790_000_000 + after, size).unwrap() {
+                Next::Same => {}
+                Next::File(path) => names.push(path),
+                Next::End => names.push("end".into()),
+            }
+        }
+        names.into_iter().map(|path| path.into_os_string().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_ring_has_as_many_digits_as_its_last_number() {
+        assert_eq!([1, 2, 10, 11, 100, 101].map(digits), [0, 1, 1, 2, 2, 3]);
+    }
+
+    #[test]
+    fn sizes_are_counted_up_or_round() {
+        let full = [(0, 10), (0, 11), (0, 5), (0, 11), (0, 11)];
+        let mut up = files("f", Some(10), None, None);
+        assert_eq!(names(&mut up, &full), ["f", "f1", "f2", "f3"]);
+        let mut ring = files("f", Some(10), None, Some(2));
+        assert_eq!(names(&mut ring, &full), ["f0", "f1", "f0", "f1"]);
+        let mut one = files("f", Some(10), None, Some(1));
+        assert_eq!(names(&mut one, &full), ["f", "f", "f", "f"]);
+    }
+
+    #[test]
+    fn a_period_comes_before_a_size_and_names_are_of_its_begin() {
+        let mut both = files("%H%M%S.", Some(10), Some(60), Some(3));
+        let records = [(59, 11), (60, 11), (61, 11), (500, 0), (559, 1)];
+        let expected = ["141320.0", "141320.1", "141420.0", "141420.1", "142140.0"];
+        assert_eq!(names(&mut both, &records), expected);
+        let mut limited = files("x", None, Some(60), Some(2));
+        assert_eq!(names(&mut limited, &[(60, 0), (119, 0), (120, 0)]), ["x", "x", "end"]);
+        // A clock that was set back ends nothing.
+        let mut back = files("x", None, Some(60), None);
+        assert_eq!(names(&mut back, &[(-1000, 0), (i64::MIN, 0)]), ["x"]);
+    }
+
+    #[test]
+    fn a_name_that_is_no_date_is_refused() {
+        assert!(files("log.%!", None, Some(1), None).path().unwrap_err().contains("log.%!"));
+        assert_eq!(files("log.%!", None, None, None).path().unwrap().to_str(), Some("log.%!"));
+    }
+}

@@ -28,7 +28,9 @@ pub struct Statistics {
     pub ts: Timestamp,
     /// Packets that the device received.
     pub received: u64,
-    /// Packets that were dropped for want of room.
+    /// Packets that the device dropped.
+    pub if_dropped: u64,
+    /// Packets that the system dropped for want of room.
     pub dropped: u64,
 }
 
@@ -41,6 +43,7 @@ const IF_NAME: u16 = 2;
 const IF_TSRESOL: u16 = 9;
 const ISB_IFRECV: u16 = 4;
 const ISB_IFDROP: u16 = 5;
+const ISB_OSDROP: u16 = 7;
 
 /// Type and length in front of a block's body, and its length behind it.
 const BLOCK_FRAME: usize = 12;
@@ -130,7 +133,11 @@ impl Kind {
         for word in [interface, high, low] {
             put32(&mut body, self.order, word);
         }
-        for (code, n) in [(ISB_IFRECV, counted.received), (ISB_IFDROP, counted.dropped)] {
+        for (code, n) in [
+            (ISB_IFRECV, counted.received),
+            (ISB_IFDROP, counted.if_dropped),
+            (ISB_OSDROP, counted.dropped),
+        ] {
             let bytes = match self.order {
                 ByteOrder::Little => n.to_le_bytes(),
                 ByteOrder::Big => n.to_be_bytes(),
@@ -200,5 +207,140 @@ const fn bytes32(order: ByteOrder, n: u32) -> [u8; 4] {
     match order {
         ByteOrder::Little => n.to_le_bytes(),
         ByteOrder::Big => n.to_be_bytes(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::capture::Batch;
+    use crate::capture::file::File;
+
+    const SNAPLEN: u32 = 262_144;
+
+    fn kinds() -> impl Strategy<Value = Kind> {
+        let order = prop_oneof![Just(ByteOrder::Little), Just(ByteOrder::Big)];
+        let precision = prop_oneof![Just(Precision::Micros), Just(Precision::Nanos)];
+        (0..0xffff_u32, order, precision).prop_map(|(link, order, precision)| Kind {
+            link: LinkType(link),
+            order,
+            precision,
+        })
+    }
+
+    /// Time in nanoseconds, bytes, and how many more the frame had.
+    fn frames() -> impl Strategy<Value = Vec<(i64, Vec<u8>, usize)>> {
+        let time = 0..i64::from(u32::MAX) * 1_000_000_000;
+        let data = prop::collection::vec(any::<u8>(), 0..200);
+        prop::collection::vec((time, data, 0..5000_usize), 0..20)
+    }
+
+    fn frame<'a>(kind: Kind, (ts, data, more): &'a (i64, Vec<u8>, usize)) -> Frame<'a> {
+        Frame {
+            number: 1,
+            ts: rounded(kind, *ts),
+            precision: kind.precision,
+            link: kind.link,
+            data,
+            len: data.len() + more,
+            whole: None,
+            iface: None,
+            flow: None,
+        }
+    }
+
+    fn rounded(kind: Kind, ts: i64) -> Timestamp {
+        Timestamp(if kind.precision == Precision::Micros { ts / 1000 * 1000 } else { ts })
+    }
+
+    fn read(bytes: Vec<u8>) -> Batch {
+        let mut file = File::from_reader("", Box::new(Cursor::new(bytes))).unwrap();
+        let (mut all, mut batch) = (Batch::default(), Batch::default());
+        loop {
+            let filled = file.fill(&mut batch);
+            assert!(filled.fault.is_none(), "{:?}", filled.fault);
+            for record in &batch.records {
+                let start = u32::try_from(all.bytes.len()).unwrap();
+                all.bytes.extend_from_slice(batch.data(record));
+                all.records.push(crate::capture::Record { start, ..*record });
+            }
+            all.interfaces = batch.interfaces.clone();
+            if !filled.more {
+                return all;
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn pcap_is_read_back(kind in kinds(), frames in frames()) {
+            let mut bytes = kind.pcap_header(SNAPLEN);
+            frames.iter().for_each(|given| kind.push_record(&frame(kind, given), &mut bytes));
+            let batch = read(bytes);
+            let one = batch.interfaces.first().unwrap();
+            prop_assert_eq!((one.link, one.order, one.precision), (kind.link, kind.order, kind.precision));
+            prop_assert_eq!(batch.records.len(), frames.len());
+            for (record, (ts, data, more)) in batch.records.iter().zip(&frames) {
+                prop_assert_eq!(record.ts, rounded(kind, *ts));
+                prop_assert_eq!(batch.data(record), &data[..]);
+                prop_assert_eq!(record.len as usize, data.len() + more);
+            }
+        }
+
+        #[test]
+        fn pcapng_is_read_back(
+            mut kinds in prop::collection::vec(kinds(), 1..4),
+            name in prop::option::of(prop::collection::vec(any::<u8>(), 0..40)),
+            frames in frames(),
+        ) {
+            let order = kinds[0].order;
+            kinds.iter_mut().for_each(|kind| kind.order = order);
+            let mut bytes = Vec::new();
+            push_section(order, &mut bytes);
+            for kind in &kinds {
+                kind.push_interface(name.as_deref(), SNAPLEN, &mut bytes);
+            }
+            let of = |at: usize| (kinds[at % kinds.len()], u32::try_from(at % kinds.len()).unwrap());
+            for (at, given) in frames.iter().enumerate() {
+                let (kind, interface) = of(at);
+                let start = bytes.len();
+                kind.push_packet(&frame(kind, given), 77, &mut bytes);
+                kind.set_interface(&mut bytes[start..], interface);
+            }
+            let counted = Statistics { ts: Timestamp(1), received: 3, if_dropped: 1, dropped: 2 };
+            kinds[0].push_statistics(0, counted, &mut bytes);
+            let batch = read(bytes);
+            prop_assert_eq!(batch.interfaces.len(), kinds.len());
+            for (interface, kind) in batch.interfaces.iter().zip(&kinds) {
+                let read = (interface.link, interface.order, interface.precision);
+                prop_assert_eq!(read, (kind.link, kind.order, kind.precision));
+                let name = name.as_deref().filter(|name| !name.is_empty());
+                prop_assert_eq!(interface.name.as_deref().filter(|name| !name.is_empty()), name);
+            }
+            prop_assert_eq!(batch.records.len(), frames.len());
+            for (at, (record, (ts, data, more))) in batch.records.iter().zip(&frames).enumerate() {
+                let (kind, interface) = of(at);
+                prop_assert_eq!(record.interface, interface);
+                prop_assert_eq!(record.ts, rounded(kind, *ts));
+                prop_assert_eq!(batch.data(record), &data[..]);
+                prop_assert_eq!(record.len as usize, data.len() + more);
+            }
+        }
+    }
+
+    #[test]
+    fn times_that_pcap_cannot_say_become_the_nearest() {
+        let kind =
+            Kind { link: LinkType::PFLOG, order: ByteOrder::Big, precision: Precision::Nanos };
+        for (ts, seconds) in [(-5_i64, 0_u32), (i64::MAX, u32::MAX)] {
+            let given = (ts, Vec::new(), 0);
+            let mut bytes = Vec::new();
+            kind.push_record(&frame(kind, &given), &mut bytes);
+            assert_eq!(bytes[..4], seconds.to_be_bytes());
+        }
     }
 }
