@@ -49,6 +49,8 @@ Examples:
   pfscope -n -e -i pflog0 'reason short or action block'
   pfscope -n -e -r pflog -r pfsync.pcap            each logged packet with its state and NAT
   pfscope -n -i em3 pfsync
+  pfscope -w /var/log/pflog -i pflog0              keep a log, as pflogd does
+  pfscope -w day.%F -G 86400 --compress zstd --pcapng -i pflog0 -i em3
   ssh fw tcpdump -U -w - -i pflog0 | pfscope -n -e -r -
   pfscope --format json -r pflog | jq -c 'select(.pflog.action == \"block\") | .net'
   pfscope --fields ts,pflog.rulenr,net.src,net.dport -r pflog 'inbound and tcp'
