@@ -395,7 +395,7 @@ fn wait_until(what: &str, mut yes: impl FnMut() -> bool) {
 
 #[test]
 fn two_hundred_rotations_at_full_rate_lose_and_double_nothing() {
-    const COUNT: u32 = 220_000;
+    const COUNT: u32 = 66_000;
     let scratch = TempDir::new().unwrap();
     let input = scratch.path().join("input");
     let mut bytes = header();
@@ -404,8 +404,8 @@ fn two_hundred_rotations_at_full_rate_lose_and_double_nothing() {
     for more in [&[][..], &["--pcapng"], &["-U", "--compress", "zstd"]] {
         let folder = TempDir::new_in(scratch.path()).unwrap();
         let log = folder.path().join("log");
-        // 35 MB in files of 150 KiB.
-        done(&[&["-r", text(&input), "-w", text(&log), "-C", "150k"], more].concat());
+        // 10 MB in files of 45 KiB.
+        done(&[&["-r", text(&input), "-w", text(&log), "-C", "45k"], more].concat());
         let names = files(folder.path());
         assert!(names.len() > 200, "{} files", names.len());
         let mut found = BTreeMap::new();
@@ -730,10 +730,47 @@ fn a_rotation_on_a_full_disk_goes_on_when_there_is_room() {
         count_numbers(&out.join(name), &mut found);
         assert_eq!(tcpdump_counts(&out.join(name)), Some(found.len() - before), "{name}");
     }
+    // However often it was tried, no number was left out.
+    let logs = files(&out).iter().filter(|name| name.starts_with("log")).count();
+    assert!(out.join(format!("log{}", logs - 1)).exists(), "{:?}", files(&out));
     let lost = number - u32::try_from(found.len()).unwrap();
     assert!(found.values().all(|&times| times == 1));
     assert!(lost > 0 && lost < 6000 && found.contains_key(&(number - 1)), "{lost} lost: {said}");
     assert!(said.contains(&format!("{lost} records could not be written")), "{lost}: {said}");
+}
+
+#[test]
+fn a_next_file_that_cannot_be_made_is_tried_again_under_its_own_name() {
+    let scratch = TempDir::new().unwrap();
+    let (folder, gone) = (scratch.path().join("folder"), scratch.path().join("gone"));
+    fs::create_dir(&folder).unwrap();
+    let log = folder.join("log");
+    let arguments = ["-r", "-", "-C", "2k", "-U", "--flush-interval", "0.1", "-w", text(&log)];
+    let mut pfscope = Running::start(pfscope().args(arguments));
+    pfscope.write(&header());
+    (0..100).for_each(|number| pfscope.write(&numbered(number, 10)));
+    wait_until("the third file", || folder.join("log2").exists());
+    sleep(Duration::from_millis(300));
+    fs::rename(&folder, &gone).unwrap();
+    for number in 100..300 {
+        pfscope.write(&numbered(number, 10));
+        sleep(Duration::from_millis(2));
+    }
+    fs::rename(&gone, &folder).unwrap();
+    sleep(Duration::from_millis(300));
+    (300..310).for_each(|number| pfscope.write(&numbered(number, 10)));
+    let (status, said) = pfscope.end();
+    assert_eq!(status, Some(1), "{said}");
+    let mut found = BTreeMap::new();
+    let names = files(&folder);
+    names.iter().for_each(|name| count_numbers(&folder.join(name), &mut found));
+    let lost = 310 - found.len();
+    assert!((100..200).contains(&lost), "{lost} lost: {said}");
+    assert!((300..310).all(|number| found.get(&number) == Some(&1)), "{said}");
+    assert!(said.contains("No such file or directory"), "{said}");
+    assert!(said.ends_with(&format!("{lost} records could not be written\n")), "{said}");
+    // However often it was tried, no number was left out.
+    assert!(folder.join(format!("log{}", names.len() - 1)).exists(), "{names:?}");
 }
 
 /// Files that a run of the program makes in a folder of its own, each with its packets.

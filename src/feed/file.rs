@@ -174,7 +174,8 @@ impl Output {
     pub fn go_on(&mut self, path: PathBuf, there: There) -> Option<fs::File> {
         self.drop_waiting();
         let old = self.file.take();
-        (self.path, self.there) = (path, there);
+        // There is nothing in a file that cannot be opened.
+        (self.path, self.there, self.len) = (path, there, 0);
         if let Err(error) = self.attach() {
             self.fail(&error);
         }
