@@ -17,6 +17,7 @@ pub mod decode;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod feed;
 pub mod filter;
 pub mod ipsec;
 pub mod packet;

@@ -230,6 +230,10 @@ impl Records for File {
     fn fill(&mut self, batch: &mut Batch) -> Filled {
         Self::fill(self, batch)
     }
+
+    fn interfaces(&self) -> Arc<[Interface]> {
+        Arc::clone(&self.interfaces)
+    }
 }
 
 /// Reads until there are `len` bytes or the input ends.

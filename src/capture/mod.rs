@@ -49,6 +49,11 @@ pub struct Interface {
 pub trait Records: Send + 'static {
     /// Puts the next records into the batch, in place of those in it.
     fn fill(&mut self, batch: &mut Batch) -> file::Filled;
+
+    /// The interfaces that are known before any record comes.
+    fn interfaces(&self) -> Arc<[Interface]> {
+        Arc::default()
+    }
 }
 
 /// One record of a batch.

@@ -16,6 +16,7 @@ mod progress;
 mod reading;
 mod rules;
 mod ruleset;
+mod save;
 mod selection;
 mod states;
 mod summary;

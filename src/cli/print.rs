@@ -11,6 +11,7 @@ use super::args::{Format, Print};
 use super::join::{self, Join};
 use super::reading::{Consumed, Reading, Settings};
 use super::ruleset;
+use super::save::{Recorded, Recorder, Saver};
 use super::selection::{First, Selection, Undecoded};
 use super::tunnels::{Hold, Known};
 use super::watch::Watch;
@@ -35,6 +36,8 @@ struct Renderer {
     sink: Option<Box<dyn Sink>>,
     /// How it is said that a packet is suspicious.
     notices: Option<Notices>,
+    /// With -w, in the place of both.
+    recorder: Option<Recorder>,
 }
 
 /// A rendered batch.
@@ -43,6 +46,7 @@ struct Rendered {
     page: Page,
     events: u64,
     undecoded: Undecoded,
+    recorded: Recorded,
 }
 
 impl Work for Renderer {
@@ -51,8 +55,15 @@ impl Work for Renderer {
     fn work(&mut self, batch: &Batch, writers: &[Writer], output: &mut Rendered) {
         output.page.clear();
         output.events = 0;
+        if let Some(recorder) = self.recorder {
+            recorder.begin(batch, &mut output.recorded);
+        }
         output.undecoded = self.selection.each(batch, writers, |event| {
             output.events += 1;
+            if let Some(recorder) = self.recorder {
+                recorder.record(event, batch, &mut output.page, &mut output.recorded);
+                return;
+            }
             if let Some(sink) = &mut self.sink {
                 sink.event(event, &mut output.page);
             }
@@ -81,16 +92,20 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
     let (known, whole) = Known::new(&args.tunnels, err)?;
     settings.selection.tunnels = known.as_ref().map(|known| known.tunnels.clone());
     let damaged = if whole { Status::Done } else { Status::Failed };
-    let mut printer = Printer::new(args, &settings, &sinks, style);
+    let saver = Saver::new(args, &settings.zone)?;
+    let mut printer = Printer::new(args, &settings, &sinks, style, saver);
     #[cfg(feature = "live")]
     if !args.device.interfaces.is_empty() {
         let workers = printer.workers(&Origin::Devices);
         let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
         let prepare = prepare(&[], &args.peers, known.as_ref().map(Known::hold));
         let strict = args.common.strict;
-        let status = super::live::follow(&args.device, prepare, strict, workers, err, consume)?;
-        printer.finish(out)?;
-        return Ok(status.max(damaged));
+        let (status, counters) =
+            super::live::follow(&args.device, prepare, strict, workers, err, consume)?;
+        if let Some(saver) = &mut printer.saver {
+            saver.counted(&counters);
+        }
+        return Ok(status.max(damaged).max(printer.finish(out)?));
     }
     if args.read.is_empty() {
         let how = if cfg!(feature = "live") { "-r FILE, or a device with -i" } else { "-r FILE" };
@@ -103,8 +118,8 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         [_] => Vec::new(),
         several => several.iter().filter(|path| join::tells_of_states(path)).cloned().collect(),
     };
-    let mut reading =
-        if args.count_only { Reading::printing_at_end(err)? } else { Reading::new(err) };
+    let at_end = args.count_only || args.save.write.is_some();
+    let mut reading = if at_end { Reading::printing_at_end(err)? } else { Reading::new(err) };
     for path in &args.read {
         let origin = Origin::File(path.as_os_str().as_encoded_bytes().to_vec());
         let workers = printer.workers(&origin);
@@ -114,8 +129,7 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
             break;
         }
     }
-    printer.finish(out)?;
-    Ok(reading.status.max(damaged))
+    Ok(reading.status.max(damaged).max(printer.finish(out)?))
 }
 
 /// What is found out about the batches of a source in their order, before the workers see them.
@@ -143,27 +157,52 @@ struct Printer<'a> {
     scratch: Vec<u8>,
     /// Events so far.
     events: u64,
+    saver: Option<Saver>,
 }
 
 impl<'a> Printer<'a> {
-    fn new(args: &'a Print, settings: &'a Settings, sinks: &'a Sinks, style: TimeStyle) -> Self {
+    fn new(
+        args: &'a Print,
+        settings: &'a Settings,
+        sinks: &'a Sinks,
+        style: TimeStyle,
+        saver: Option<Saver>,
+    ) -> Self {
         let style = if sinks.is_text() { style } else { TimeStyle::None };
         let limit = args.count.filter(|_| !args.count_only);
         let binder = Binder::new(style, precision(args), limit);
-        Self { args, settings, sinks, binder, scratch: Vec::new(), events: 0 }
+        Self { args, settings, sinks, binder, scratch: Vec::new(), events: 0, saver }
     }
 
-    fn workers(&self, origin: &Origin) -> Vec<Renderer> {
+    fn workers(&mut self, origin: &Origin) -> Vec<Renderer> {
         let selection = &self.settings.selection;
         let sink = || self.sinks.sink(origin, &selection.filter);
         let notices = || self.sinks.notices(origin);
-        let worker =
-            |_| Renderer { selection: selection.clone(), sink: sink(), notices: notices() };
+        let recorder = self.saver.as_mut().map(Saver::next_source);
+        let worker = |_| Renderer {
+            selection: selection.clone(),
+            sink: sink(),
+            notices: notices(),
+            recorder,
+        };
         (0..self.settings.threads).map(worker).collect()
     }
 
     fn consume(&mut self, rendered: &Rendered, out: &mut dyn Write) -> io::Result<Consumed> {
         let undecoded = rendered.undecoded;
+        if let Some(saver) = &mut self.saver {
+            let there = rendered.page.events();
+            let left = self.args.count.map(|count| count.saturating_sub(self.events));
+            let wanted =
+                left.map_or(there, |left| usize::try_from(left).unwrap_or(there).min(there));
+            let flow = saver.write(&rendered.page, &rendered.recorded, wanted)?;
+            self.events += wanted as u64;
+            let done = flow.is_break() || self.args.count == Some(self.events);
+            return Ok(Consumed {
+                undecoded: printed(undecoded, done, wanted as u64),
+                flow: stop(done),
+            });
+        }
         if self.args.count_only {
             self.events += rendered.events;
             let enough = self.args.count.is_some_and(|count| self.events >= count);
@@ -172,21 +211,28 @@ impl<'a> Printer<'a> {
         let bound = self.binder.bind(&rendered.page, &mut self.scratch);
         out.write_all(bound.bytes)?;
         self.events += bound.events;
-        // What lies behind the last packet that was asked for is nobody's concern.
-        let printed = |first: First| !bound.done || first.after < bound.events;
-        let undecoded =
-            if undecoded.first.is_none_or(printed) { undecoded } else { Undecoded::default() };
+        let undecoded = printed(undecoded, bound.done, bound.events);
         Ok(Consumed { undecoded, flow: stop(bound.done) })
     }
 
     /// What comes after the last batch.
-    fn finish(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn finish(&mut self, out: &mut dyn Write) -> io::Result<Status> {
+        if let Some(saver) = &mut self.saver {
+            return Ok(if saver.finish()? > 0 { Status::Failed } else { Status::Done });
+        }
         if self.args.count_only {
             let events = self.args.count.map_or(self.events, |count| self.events.min(count));
             writeln!(out, "{events} packet{}", if events == 1 { "" } else { "s" })?;
         }
-        Ok(())
+        Ok(Status::Done)
     }
+}
+
+/// What could not be decoded of an output of which so many events were printed, the last ones that
+/// were asked for if it is done. What lies behind them is nobody's concern.
+fn printed(undecoded: Undecoded, done: bool, events: u64) -> Undecoded {
+    let printed = |first: First| !done || first.after < events;
+    if undecoded.first.is_none_or(printed) { undecoded } else { Undecoded::default() }
 }
 
 /// What -x, -X and -A ask for; of several tcpdump takes the one that shows most.

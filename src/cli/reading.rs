@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -23,6 +23,9 @@ use crate::engine::{self, Work};
 use crate::filter::Filter;
 use crate::text::escaped;
 use crate::time::Timestamp;
+
+/// How long records are still taken after SIGINT or SIGTERM.
+const LAST_RECORDS: Duration = Duration::from_secs(1);
 
 /// What the shared options come to.
 pub(super) struct Settings {
@@ -151,7 +154,7 @@ impl<'e> Reading<'e> {
         mut consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
     ) -> Result<ControlFlow<()>, Error> {
         let mut undecoded = Undecoded::default();
-        let (mut stopped, mut failed) = (false, None);
+        let (mut stopped, mut failed, mut asked) = (false, None, None);
         let fault = engine::run(source, prepare, workers, self.stop.as_deref(), |output| {
             if let Some(bar) = &mut bar {
                 bar.tick();
@@ -162,6 +165,10 @@ impl<'e> Reading<'e> {
                     stopped = consumed.flow.is_break() || (strict && undecoded.count > 0);
                 }
                 Err(error) => failed = Some(error),
+            }
+            // What is on its way is still taken, but a pipe may never be empty.
+            if self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+                stopped |= asked.get_or_insert_with(Instant::now).elapsed() > LAST_RECORDS;
             }
             if stopped || failed.is_some() {
                 ControlFlow::Break(())

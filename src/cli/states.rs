@@ -165,7 +165,8 @@ fn follow(
     if !args.device.interfaces.is_empty() {
         let (strict, workers) = (args.common.strict, workers());
         let consume = |told: &mut Told| Ok(follower.consume(told));
-        return super::live::follow(&args.device, |_| {}, strict, workers, err, consume);
+        let ended = super::live::follow(&args.device, |_| {}, strict, workers, err, consume)?;
+        return Ok(ended.0);
     }
     if args.read.is_empty() {
         return Err(Error::Usage("nothing to follow: name a capture file with -r FILE".to_owned()));

@@ -8,6 +8,7 @@ pub mod fields;
 pub mod json;
 pub mod notice;
 pub mod page;
+pub mod savefile;
 pub mod text;
 
 /// A renderer of events. Each worker has one of its own.

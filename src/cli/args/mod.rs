@@ -4,6 +4,7 @@
 mod device;
 mod ipsec;
 mod rules;
+mod save;
 mod states;
 mod summary;
 mod vici;
@@ -18,6 +19,7 @@ use clap_complete::Shell;
 pub(super) use device::Device;
 pub(super) use ipsec::{Ipsec, IpsecCommand, Record, Sas, Totals};
 pub(super) use rules::{Explain, Rules, RulesFrom};
+pub(super) use save::Save;
 pub(super) use states::{SortBy, States};
 pub(super) use summary::Summary;
 pub(super) use vici::Vici;
@@ -56,6 +58,8 @@ Examples:
   pfscope explain -r pflog --frame 7 --rules fw.rules      what happened to a packet, in words
   pfscope -n -i em3 pfsync
   pfscope -n -i em0 --vici unix:///var/run/charon.vici 'tunnel net-net'
+  pfscope -w /var/log/pflog -i pflog0              keep a log, as pflogd does
+  pfscope -w day.%F -G 86400 --compress zstd --pcapng -i pflog0 -i em3
   ssh fw tcpdump -U -w - -i pflog0 | pfscope -n -e -r -
   pfscope --format json -r pflog | jq -c 'select(.pflog.action == \"block\") | .net'
   pfscope --fields ts,pflog.rulenr,net.src,net.dport -r pflog 'inbound and tcp'
@@ -107,6 +111,8 @@ pub(in crate::cli) struct Print {
     pub(in crate::cli) device: Device,
     #[command(flatten)]
     pub(in crate::cli) from: RulesFrom,
+    #[command(flatten)]
+    pub(in crate::cli) save: Save,
     /// Addresses of the firewalls that speak pfsync: what is suspicious about a packet of others,
     /// or sent otherwise than a firewall does, is printed as a notice
     #[arg(long = "pfsync-peers", value_name = "ADDR,ADDR", value_delimiter = ',')]
