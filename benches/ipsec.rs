@@ -97,6 +97,7 @@ fn event(data: &[u8]) -> Event<'_> {
         whole: None,
         iface: None,
         flow: None,
+        place: None,
     };
     decode(frame, ByteOrder::Little, Writer::new(ByteOrder::Little))
 }

@@ -135,6 +135,20 @@ AH by SPI and one of the addresses, IKE by its SPIs, what is in the clear by the
 SA counts from a second before the daemon tells of it until 10 seconds after its end. Packets of a \
 device that name an SA nobody knows wait for the daemon a second at most, files never. A daemon that \
 does not answer is told of once and tried again.";
+/// What of several and of growing files a reader has to know.
+const FILES: &str = "\
+--follow reads a file from its start and goes on as it grows, until SIGINT or SIGTERM. A file that \
+is renamed is read to its end, until the new one of its name is written to and the old one has been \
+quiet for a second; frame numbers go on. Files that were rotated in between, or with --from-start \
+before, are found by their names: FILE.0, the newest of newsyslog, or FILE.1 of logrotate, up to \
+FILE.N, with .gz, .zst, .bz2 or without; names with a date are not known. Half a record is waited \
+for; at the end of a renamed file it is a fault. A file that becomes shorter, or other bytes from its \
+start, is read again, after what a copy beside it (copytruncate) has more. A compressed file does not \
+grow. --merge gives the earliest of the next records of all files first, and of equal ones that of \
+the file named first; a file whose own records are not in order keeps its order. With --follow a file \
+that has nothing new holds up the others for half a second, without --merge not at all. In JSON file \
+and frame are those of the record's own file. A logged packet has its state as told before it, and in \
+files that are merged but not followed up to two seconds later.";
 
 pub(super) fn schema(format: SchemaOf, out: &mut dyn Write) -> Result<Status, Error> {
     match format {
@@ -177,6 +191,8 @@ fn render(page: &mut Vec<u8>) -> io::Result<()> {
     more.text([roman(RULES)]);
     more.control("SH", ["IPSEC"]);
     more.text([roman(IPSEC)]);
+    more.control("SH", ["SEVERAL AND GROWING FILES"]);
+    more.text([roman(FILES)]);
     more.control("SH", ["EXAMPLES AND EXIT STATUS"]);
     more.control("nf", []);
     more.text([roman(EXAMPLES)]);

@@ -10,6 +10,7 @@ use super::ruleset;
 use super::selection::{Selection, Undecoded};
 use super::{Error, Status};
 use crate::capture::Batch;
+use crate::capture::offset::Offsets;
 use crate::engine::Work;
 use crate::sink::explain::explain;
 use crate::text::escaped;
@@ -69,7 +70,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
         // A frame that cannot be read says so in its own words.
         Ok(Consumed { undecoded: Undecoded::default(), flow })
     };
-    let mut join = Join::new(&feeds);
+    let mut join = Join::new(&feeds, &Offsets::default());
     let mut reading = Reading::new(err);
     let workers = (0..settings.threads).map(finder).collect();
     let prepare = move |batch: &mut Batch| join.prepare(batch);

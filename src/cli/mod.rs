@@ -20,6 +20,7 @@ mod save;
 mod selection;
 mod states;
 mod summary;
+mod together;
 mod tunnels;
 mod vici;
 mod watch;

@@ -106,7 +106,7 @@ impl Follower {
                 }
             }
         }
-        Consumed { undecoded: told.undecoded, flow }
+        Consumed { undecoded: told.undecoded.clone(), flow }
     }
 }
 
@@ -234,6 +234,7 @@ fn is_wanted(filter: &Filter, entry: &Entry<'_>) -> bool {
         whole: None,
         iface: None,
         flow: None,
+        place: None,
     };
     filter.matches_message(&Event::new(frame, Kind::Pfsync), &message)
 }

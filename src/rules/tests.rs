@@ -80,6 +80,7 @@ impl Logged {
             whole: None,
             iface: None,
             flow: None,
+            place: None,
         };
         let event = decode(frame, ByteOrder::Little, writer);
         assert_eq!(event.kind, EventKind::Pflog);

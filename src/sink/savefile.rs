@@ -250,6 +250,7 @@ mod tests {
             whole: None,
             iface: None,
             flow: None,
+            place: None,
         }
     }
 

@@ -5,6 +5,7 @@ mod device;
 mod ipsec;
 mod rules;
 mod save;
+mod sources;
 mod states;
 mod summary;
 mod vici;
@@ -20,6 +21,7 @@ pub(super) use device::Device;
 pub(super) use ipsec::{Ipsec, IpsecCommand, Record, Sas, Totals};
 pub(super) use rules::{Explain, Rules, RulesFrom};
 pub(super) use save::Save;
+pub(super) use sources::Sources;
 pub(super) use states::{SortBy, States};
 pub(super) use summary::Summary;
 pub(super) use vici::Vici;
@@ -60,6 +62,8 @@ Examples:
   pfscope -n -i em0 --vici unix:///var/run/charon.vici 'tunnel net-net'
   pfscope -w /var/log/pflog -i pflog0              keep a log, as pflogd does
   pfscope -w day.%F -G 86400 --compress zstd --pcapng -i pflog0 -i em3
+  pfscope -n -e --follow --from-start -r /var/log/pflog
+  pfscope -n -e --merge -r fw1.pcap -r fw2.pcap --offset fw2.pcap=-1.5s
   ssh fw tcpdump -U -w - -i pflog0 | pfscope -n -e -r -
   pfscope --format json -r pflog | jq -c 'select(.pflog.action == \"block\") | .net'
   pfscope --fields ts,pflog.rulenr,net.src,net.dport -r pflog 'inbound and tcp'
@@ -113,6 +117,8 @@ pub(in crate::cli) struct Print {
     pub(in crate::cli) from: RulesFrom,
     #[command(flatten)]
     pub(in crate::cli) save: Save,
+    #[command(flatten)]
+    pub(in crate::cli) sources: Sources,
     /// Addresses of the firewalls that speak pfsync: what is suspicious about a packet of others,
     /// or sent otherwise than a firewall does, is printed as a notice
     #[arg(long = "pfsync-peers", value_name = "ADDR,ADDR", value_delimiter = ',')]
