@@ -35,12 +35,16 @@ const NEIGHBOURS: [(&str, &str); 4] = [
 ];
 
 /// Who may name a crate or a part of std: paths below src, folders with a slash at the end.
-const OWNERS: [(&str, &[&str]); 6] = [
+const OWNERS: [(&str, &[&str]); 10] = [
+    ("base64", &["sink/community.rs"]),
     ("clap", &["cli/", "cli.rs"]),
     ("crossbeam_channel", &["engine.rs", "engine/"]),
     ("etherparse", &["packet.rs", "packet/"]),
+    ("hostname", &["cli/", "cli.rs"]),
     ("nom", &["wire/", "vici/codec.rs"]),
     ("pcap", &["capture/"]),
+    ("sha1", &["sink/community.rs"]),
+    ("xxhash_rust", &["sink/id.rs"]),
     ("serde_json", &["sink/", "summary.rs", "summary/", "cli/", "cli.rs"]),
 ];
 

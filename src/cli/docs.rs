@@ -9,7 +9,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use super::args::{Cli, EXAMPLES, SchemaOf};
 use super::{Error, Status};
-use crate::sink::json;
+use crate::sink::{ecs, json, ocsf};
 
 /// The filter language: what can stand in an expression, and when it is true.
 const PRIMITIVES: &[(&str, &str)] = &[
@@ -108,6 +108,8 @@ followed by a notice of kind spoof.";
 pub(super) fn schema(format: SchemaOf, out: &mut dyn Write) -> Result<Status, Error> {
     match format {
         SchemaOf::Json => out.write_all(json::SCHEMA.as_bytes())?,
+        SchemaOf::Ecs => out.write_all(ecs::SCHEMA.as_bytes())?,
+        SchemaOf::Ocsf => out.write_all(ocsf::SCHEMA.as_bytes())?,
     }
     Ok(Status::Done)
 }

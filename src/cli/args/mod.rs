@@ -2,6 +2,7 @@
 
 #[cfg(feature = "live")]
 mod device;
+mod schemas;
 mod states;
 mod summary;
 
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 
 #[cfg(feature = "live")]
 pub(super) use device::Device;
+pub(super) use schemas::{EventFormat, Schemas};
 pub(super) use states::{SortBy, States};
 pub(super) use summary::Summary;
 
@@ -49,6 +51,7 @@ Examples:
   pfscope -n -i em3 pfsync
   ssh fw tcpdump -U -w - -i pflog0 | pfscope -n -e -r -
   pfscope --format json -r pflog | jq -c 'select(.pflog.action == \"block\") | .net'
+  pfscope --format ecs --observer fw1 --internal-net 10.0.0.0/8 -r pflog > pflog.ndjson
   pfscope --fields ts,pflog.rulenr,net.src,net.dport -r pflog 'inbound and tcp'
   pfscope summary /var/log/pflog*
 
@@ -147,7 +150,9 @@ pub(in crate::cli) struct Print {
     pub(in crate::cli) line_buffered: bool,
     /// How to print
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(in crate::cli) format: Format,
+    pub(in crate::cli) format: EventFormat,
+    #[command(flatten)]
+    pub(in crate::cli) schemas: Schemas,
     /// Print these values of the JSON, tab separated: ts,pflog.action,net.src
     #[arg(long, value_name = "A,B,C", conflicts_with = "format")]
     pub(in crate::cli) fields: Option<String>,
@@ -182,7 +187,7 @@ pub(in crate::cli) struct Common {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(in crate::cli) enum Format {
-    /// For people: lines in tcpdump's manner, a page, a table
+    /// For people: a page, a table
     #[default]
     Text,
     /// For programs: JSON, one object a line
@@ -193,6 +198,10 @@ pub(in crate::cli) enum Format {
 pub(in crate::cli) enum SchemaOf {
     /// The native JSON of --format json
     Json,
+    /// --format ecs
+    Ecs,
+    /// --format ocsf
+    Ocsf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
