@@ -137,9 +137,11 @@ const fn answer6(kind: u8) -> Option<u8> {
 mod tests {
     use super::*;
 
+    type Ports = Option<(u16, u16)>;
+
     /// The specification's own baseline (corelight/community-id-spec, seed 0): protocol, source,
     /// destination, their ports or ICMP's type and code, name.
-    const BASELINE: [(u8, &str, &str, Option<(u16, u16)>, &str); 23] = [
+    const BASELINE: [(u8, &str, &str, Ports, &str); 23] = [
         (
             58,
             "fe80::200:86ff:fe05:80da",

@@ -106,7 +106,7 @@ fn push_options(out: &mut Vec<u8>, flavour: Flavour, mut options: &[u8], mut len
             return;
         }
         // filterlog steps over what an option of this kind should have, not what it claims.
-        let data = tcp_option_len(kind).unwrap_or(size.saturating_sub(2));
+        let data = tcp_option_len(kind).unwrap_or_else(|| size.saturating_sub(2));
         let head = if kind > 1 { 2 } else { 1 };
         let Some(left) = len.checked_sub(head + data) else { return };
         options = rest.get(data..).unwrap_or_default();
