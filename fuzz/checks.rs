@@ -16,9 +16,10 @@ use pfscope::capture::Batch;
 use pfscope::capture::file::File;
 use pfscope::decode::decode;
 use pfscope::error::Layer;
-use pfscope::event::{Event, Frame, Kind};
+use pfscope::event::{Event, Frame, Join, Kind};
 use pfscope::filter::Filter;
 use pfscope::packet::{Packet, Transport};
+use pfscope::rules::{Listing, Rules, Ruleset, Snapshot};
 use pfscope::sink::Sink;
 use pfscope::sink::ecs::{Ecs, Version};
 use pfscope::sink::fields::{Fields, Paths};
@@ -223,6 +224,32 @@ pub fn file(data: &[u8]) {
         assert!(filled.fault.is_none());
         assert!(!batch.records.is_empty(), "no progress");
     }
+}
+
+/// A ruleset of any bytes is read; every rule is at home in one of its anchors, its text has no line
+/// end, and what is found for a packet is in the ruleset.
+pub fn rules(data: &[u8]) {
+    let (text, frame) = data.split_at(data.len() / 2);
+    let listing = Listing::parse(text);
+    let lines = text.split(|&byte| byte == b'\n').count();
+    assert!(listing.entries.len() <= lines && listing.anchors.len() <= lines + 1);
+    for entry in &listing.entries {
+        assert!(entry.anchor < listing.anchors.len());
+        assert!(!entry.line.text.contains('\n') && !entry.line.text.is_empty());
+    }
+    let ruleset = Arc::new(Ruleset::new(listing));
+    let texts: BTreeSet<&str> =
+        ruleset.listing().entries.iter().map(|entry| entry.line.text.as_str()).collect();
+    let snapshot =
+        Snapshot { path: "fuzz".into(), ts: Timestamp(0), ruleset: Arc::clone(&ruleset) };
+    let rules = Rules::of(vec![snapshot]);
+    with_event(frame, |event| {
+        if let Some(rule) = rules.join(event) {
+            assert!(event.pflog.is_some());
+            assert_eq!(rule.join == Join::Implausible, rule.text.is_empty());
+            assert!(rule.text.is_empty() || texts.contains(rule.text));
+        }
+    });
 }
 
 /// A filter is an expression or an error that points into it; it answers for any event.

@@ -22,7 +22,7 @@ const EXPRESSIONS: [&str; 6] = [
 
 fn main() -> io::Result<()> {
     let corpus = Path::new("fuzz/corpus");
-    for target in ["frame", "packet", "file", "filter", "summary", "states"] {
+    for target in ["frame", "packet", "file", "filter", "summary", "states", "rules"] {
         fs::create_dir_all(corpus.join(target))?;
     }
     let mut seeds = 0;
@@ -65,6 +65,15 @@ fn main() -> io::Result<()> {
         let mut data = expression.as_bytes().to_vec();
         data.resize(expression.len() * 2, 0);
         fs::write(corpus.join("filter").join(i.to_string()), data)?;
+    }
+    for entry in fs::read_dir("testdata/rules")? {
+        let path = entry?.path();
+        if path.is_file() {
+            let mut data = fs::read(&path)?;
+            data.resize(data.len() * 2, 0);
+            let name = path.file_name().unwrap_or_default();
+            fs::write(corpus.join("rules").join(name), data)?;
+        }
     }
     println!("{seeds} records are seeds of {}", corpus.display());
     Ok(())

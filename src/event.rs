@@ -75,6 +75,68 @@ impl Kind {
     }
 }
 
+/// How sure it is that a rule of a ruleset is the one that a header's number means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Join {
+    /// It was in force when the packet was logged.
+    Exact,
+    /// It fits the packet, but the ruleset may have been another one by then.
+    Stale,
+    /// What stands at that number contradicts the packet: it is not named.
+    Implausible,
+}
+
+impl Join {
+    /// JSON's `join`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Stale => "stale",
+            Self::Implausible => "implausible",
+        }
+    }
+}
+
+/// The rule that a packet was logged by, as the user's ruleset has it. Of an implausible one
+/// nothing but that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule<'a> {
+    /// Its labels: FreeBSD 14 and later may have several.
+    pub labels: &'a [String],
+    /// The rule as pfctl prints it, without its number.
+    pub text: &'a str,
+    /// Path of its anchor, empty in the main ruleset.
+    pub anchor: &'a str,
+    /// Its number in the anchor, where the ruleset tells.
+    pub number: Option<u32>,
+    /// Its tracker, where it has one.
+    pub ridentifier: Option<u32>,
+    /// How sure this is.
+    pub join: Join,
+}
+
+impl<'a> Rule<'a> {
+    /// A rule that cannot be the one.
+    pub const IMPLAUSIBLE: Self = Rule {
+        labels: &[],
+        text: "",
+        anchor: "",
+        number: None,
+        ridentifier: None,
+        join: Join::Implausible,
+    };
+
+    /// Its first label.
+    pub fn label(&self) -> Option<&'a str> {
+        self.labels.first().map(String::as_str)
+    }
+
+    /// What to call it in a line: its label, or the whole rule where it has none.
+    pub fn name(&self) -> &'a str {
+        self.label().unwrap_or(self.text)
+    }
+}
+
 /// A decoded frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event<'a> {
@@ -92,6 +154,8 @@ pub struct Event<'a> {
     pub packet: Option<Packet<'a>>,
     /// pfsync's header and messages.
     pub pfsync: Option<Pfsync<'a>>,
+    /// The rule in the user's ruleset, where there is one.
+    pub rule: Option<Rule<'a>>,
     /// Why there is no packet, where pfsync's messages end too soon, or (undecoded) why there is
     /// nothing at all. Its offset counts from the frame's first byte.
     pub error: Option<DecodeError>,
@@ -108,6 +172,7 @@ impl<'a> Event<'a> {
             pflog: None,
             packet: None,
             pfsync: None,
+            rule: None,
             error: None,
         }
     }

@@ -12,6 +12,7 @@ use pfscope::capture::Batch;
 use pfscope::capture::file::File;
 use pfscope::decode::decode;
 use pfscope::filter::Filter;
+use pfscope::rules::Rules;
 use pfscope::sink::Sink;
 use pfscope::sink::ecs::{Ecs, Version};
 use pfscope::sink::fields::{Fields, Paths};
@@ -88,7 +89,8 @@ fn no_stage_allocates_for_a_packet_it_has_seen_the_like_of() {
         ),
     ];
     let mut summary = Summary::new(summary::Options::default());
-    let mut matching = 0;
+    let (mut matching, mut named) = (0, 0);
+    let rules = Rules::load("testdata/rules/openbsd.rules".as_ref(), &TimeZone::UTC).unwrap();
     for capture in &captures {
         let mut batch = Batch::default();
         let mut file = File::from_reader("pflog", Box::new(Cursor::new(capture.clone()))).unwrap();
@@ -103,7 +105,9 @@ fn no_stage_allocates_for_a_packet_it_has_seen_the_like_of() {
                 let before = ALLOCATIONS.load(Ordering::Relaxed);
                 page.clear();
                 for (_, interface, frame) in batch.frames() {
-                    let event = decode(frame, interface.order, writer);
+                    let mut event = decode(frame, interface.order, writer);
+                    event.rule = rules.join(&event);
+                    named += u32::from(event.rule.is_some());
                     matching += u32::from(filter.matches(&event));
                     sink.event(&event, &mut page);
                     summary.observe(&event);
@@ -115,5 +119,5 @@ fn no_stage_allocates_for_a_packet_it_has_seen_the_like_of() {
             assert_eq!(counted, 0, "{name} allocates");
         }
     }
-    assert!(matching > 0);
+    assert!(matching > 0 && named > 0);
 }

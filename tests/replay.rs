@@ -59,6 +59,34 @@ fn the_checks_hold_for_all_captures_and_for_changed_ones() {
     assert!(frames > 4000, "{frames}");
 }
 
+/// Each ruleset, and its cut and changed copies, with a record of pf's log behind it.
+#[test]
+fn the_checks_hold_for_all_rulesets_and_for_changed_ones() {
+    let capture = fs::read("testdata/genuine/openbsd80-pflog0.pcap").unwrap();
+    let records = records(&capture);
+    let mut count = 0;
+    for entry in fs::read_dir("testdata/rules").unwrap() {
+        let path = entry.unwrap().path();
+        if !path.is_file() {
+            continue;
+        }
+        let text = fs::read(path).unwrap();
+        for (i, record) in records.iter().enumerate() {
+            let mut text = text[..text.len() - i * 37 % text.len()].to_vec();
+            let at = i * 7919 % text.len();
+            text[at] ^= if i % 3 == 0 { 0xff } else { 0 };
+            // The target takes the first half for the ruleset.
+            let mut frame = vec![0, 0];
+            frame.extend_from_slice(record);
+            text.resize(text.len().max(frame.len()), b'\n');
+            frame.resize(text.len(), 0);
+            checks::rules(&[text, frame].concat());
+            count += 1;
+        }
+    }
+    assert!(count > 300, "{count}");
+}
+
 /// What the states target reads: the packets one second apart, the bound first.
 fn packets(records: &[Vec<u8>]) -> Vec<u8> {
     let mut data = vec![5];
@@ -110,6 +138,7 @@ proptest! {
         checks::packet(&data);
         checks::file(&data);
         checks::filter(&data);
+        checks::rules(&data);
         checks::summary(&data);
         checks::states(&data);
     }

@@ -44,7 +44,7 @@ const OWNERS: [(&str, &[&str]); 10] = [
     ("nom", &["wire/", "vici/codec.rs"]),
     ("pcap", &["capture/"]),
     ("sha1", &["sink/community.rs"]),
-    ("xxhash_rust", &["sink/id.rs"]),
+    ("twox_hash", &["sink/id.rs", "rules.rs", "rules/"]),
     ("serde_json", &["sink/", "summary.rs", "summary/", "cli/", "cli.rs"]),
 ];
 

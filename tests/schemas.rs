@@ -111,12 +111,58 @@ fn each_line(format: &str, mut each: impl FnMut(&str, &Value)) {
         let mut flags = flags.to_vec();
         // So that notices are among them.
         flags.extend(["--pfsync-peers", "10.255.0.1,10.255.0.2"]);
+        if let Some(rules) = ruleset(&capture) {
+            flags.extend(["--rules", rules]);
+        }
         for line in lines_of(&capture, &flags).lines() {
             each(line, &serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")));
             lines += 1;
         }
     }
     assert!(lines > 1000, "only {lines} lines");
+}
+
+/// The ruleset that a capture was logged by, where it is known.
+fn ruleset(capture: &Path) -> Option<&'static str> {
+    match capture.file_name()?.to_str()? {
+        "openbsd80-pflog0.pcap" => Some("testdata/rules/openbsd.rules"),
+        "freebsd14-pflog.pcap" => Some("testdata/rules/freebsd.rules"),
+        _ => None,
+    }
+}
+
+/// What native JSON says of the rule stands in every format.
+#[test]
+fn rules_have_their_names() {
+    let capture = Path::new("testdata/genuine/openbsd80-pflog0.pcap");
+    let lines = |format: &[&str]| {
+        let flags = [format, &["--observer", "fw1", "--rules", ruleset(capture).unwrap()]].concat();
+        lines_of(capture, &flags).lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let parsed = |format| -> Vec<Value> {
+        let lines = lines(&["--format", format]);
+        lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let (native, ecs, ocsf) = (parsed("json"), parsed("ecs"), parsed("ocsf"));
+    let csv = lines(&["--format", "filterlog", "--flavour", "opnsense"]);
+    let (mut labels, mut texts, mut dropped) = (0, 0, 0);
+    for (((native, ecs), ocsf), csv) in native.iter().zip(&ecs).zip(&ocsf).zip(&csv) {
+        let (label, text) = (&native["rule"]["label"], &native["rule"]["text"]);
+        assert_eq!((&ecs["rule"]["name"], &ecs["rule"]["description"]), (label, text));
+        let rule = &ocsf["firewall_rule"];
+        assert_eq!((&rule["name"], &rule["desc"]), (label, text));
+        for pf in [&ecs["pf"], &ocsf["unmapped"]["pf"]] {
+            assert_eq!(pf["rule"]["join"], native["rule"]["join"]);
+        }
+        assert_eq!(csv.split(',').nth(3), label.as_str().or(Some("0")), "{csv}");
+        if text.as_str().is_some_and(|text| text.starts_with("block drop")) {
+            assert_eq!(ocsf["disposition_id"], 6);
+            dropped += 1;
+        }
+        labels += u32::from(label.is_string());
+        texts += u32::from(text.is_string());
+    }
+    assert!(labels > 0 && texts > labels && dropped > 0, "{labels} {texts} {dropped}");
 }
 
 /// The schema that pfscope prints.

@@ -52,6 +52,10 @@ const PRIMITIVES: &[(&str, &str)] = &[
     ("rset ANCHOR, ruleset ANCHOR", "the anchor, exactly; * and ? are wildcards"),
     ("inbound, outbound, dir in|out|fwd", "the direction in pf's header, or a state's"),
     ("rid NUMBER", "FreeBSD's rule tracker (ridentifier)"),
+    (
+        "label NAME",
+        "a label of the rule in the ruleset that --rules names, exactly; * and ? are wildcards",
+    ),
     ("uid NUMBER, pid NUMBER", "owner of the local socket (rules with 'log (user)')"),
     ("ruleuid NUMBER, rulepid NUMBER", "who loaded the rule"),
     ("spi NUMBER", "the SPI of ESP, of AH, of ESP in UDP, of enc(4), or of a pfsync message (tdb)"),
@@ -119,6 +123,21 @@ header has none. --pfsync-peers names the firewalls: packets of others, with a T
 another group or to one host, and states of a creator that no firewall has shown as its own, are \
 followed by a notice of kind spoof.";
 
+/// How rules get their names.
+const RULES: &str = "\
+--rules FILE names the rule of each logged packet: behind the interface in brackets (-e), or at the \
+line's end; with -v its text too; in JSON as rule. FILE is what \"pfctl -vvsr -a '*'\" printed; of \
+'pfctl -sr' the rules are counted, of a file in pf.conf's form (rules.debug) they are found by their \
+ridentifier only, as macros, lists and pfctl's optimizer change numbers: both are never more than \
+stale. A rule is not named (implausible) if it contradicts the packet: in action, interface, \
+direction, family, protocol, ports (by number) or ridentifier, or as it does not log. Packets of a \
+state ('log (all)') may go the other way. exact: user and process that loaded the rule are the same in \
+the packet's header and in the file; or one of them does not tell, and the file was kept before the \
+packet was logged and the next file of DIR has the same rule. All else is stale. A file was kept at \
+the time in its name (2026-11-21T12:00:00Z, 20261121-1200, seconds since 1970; local time without Z), \
+or when it was last written. Who writes DIR by cron has the right rules years later: \
+pfctl -vvsr -a '*' > /var/db/rules/$(date -u +%Y%m%dT%H%M%SZ).";
+
 pub(super) fn schema(format: SchemaOf, out: &mut dyn Write) -> Result<Status, Error> {
     match format {
         SchemaOf::Json => out.write_all(json::SCHEMA.as_bytes())?,
@@ -160,6 +179,8 @@ fn render(page: &mut Vec<u8>) -> io::Result<()> {
     more.text([roman(PFSYNC)]);
     more.control("SH", ["SIEM"]);
     more.text([roman(SIEM)]);
+    more.control("SH", ["RULES"]);
+    more.text([roman(RULES)]);
     more.control("SH", ["EXAMPLES AND EXIT STATUS"]);
     more.control("nf", []);
     more.text([roman(EXAMPLES)]);

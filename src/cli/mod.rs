@@ -6,12 +6,15 @@
 mod args;
 mod color;
 mod docs;
+mod explain;
 mod join;
 #[cfg(feature = "live")]
 mod live;
 mod print;
 mod progress;
 mod reading;
+mod rules;
+mod ruleset;
 mod selection;
 mod states;
 mod summary;
@@ -109,6 +112,8 @@ fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status
     match cli.command {
         None => print::run(&cli.print, out, err),
         Some(Command::States(args)) => states::run(&args, out, err),
+        Some(Command::Explain(args)) => explain::run(&args, out, err),
+        Some(Command::Rules(args)) => rules::run(&args, out, err),
         Some(Command::Summary(args)) => summary::run(&args, out, err),
         Some(Command::Schema { format }) => docs::schema(format, out),
         Some(Command::Man) => docs::man(out),

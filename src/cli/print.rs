@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::args::{EventFormat, Print};
 use super::join::{self, Join};
 use super::reading::{Consumed, Reading, Settings};
+use super::ruleset;
 use super::selection::{First, Selection, Undecoded};
 use super::watch::Watch;
 use super::{Error, Status};
@@ -75,8 +76,9 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
     }
     let style = TimeStyle::from_count(args.time)
         .ok_or_else(|| Error::Usage("-t can be given five times at most".to_owned()))?;
-    let settings =
+    let mut settings =
         Settings::new(&args.common, &filter(args)?).map_err(|error| hint(error, args))?;
+    ruleset::provide(&mut settings, args.from.rules.as_deref(), err)?;
     let sinks = Sinks::new(args, &settings, style)?;
     let mut printer = Printer::new(args, &settings, &sinks, style);
     #[cfg(feature = "live")]

@@ -43,6 +43,7 @@ impl Settings {
         let selection = Selection {
             filter: Filter::parse(filter)
                 .map_err(|wrong| Error::Usage(format!("wrong filter:\n{wrong}")))?,
+            rules: None,
             since: time("--since", &common.since)?,
             until: time("--until", &common.until)?,
             strict: common.strict,
@@ -69,7 +70,7 @@ pub(super) fn stop_by_signal() -> io::Result<Arc<AtomicBool>> {
 
 /// The zone of TZ or of the system. A TZ that names a summer time but not when it is has the rules
 /// that libc gives it, those of the United States.
-fn local_zone() -> TimeZone {
+pub(super) fn local_zone() -> TimeZone {
     let rules = |tz: String| {
         let summer = tz.chars().rev().take_while(char::is_ascii_alphabetic).count() >= 3;
         let posix =

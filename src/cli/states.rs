@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::args::{Format, SortBy, States as Args};
 use super::reading::{Consumed, Reading, Settings};
+use super::ruleset;
 use super::selection::{Selection, Undecoded};
 use super::{Error, Status};
 use crate::capture::Batch;
@@ -112,7 +113,8 @@ impl Follower {
 pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     // The filter chooses among the states at the end; the table needs every message.
     let filter = args.filter.join(" ");
-    let settings = Settings::new(&args.common, &filter)?;
+    let mut settings = Settings::new(&args.common, &filter)?;
+    ruleset::provide(&mut settings, None, err)?;
     let everything = Settings::new(&args.common, "pfsync or undecoded")?.selection;
     let at = args.at.as_deref().map(|text| Timestamp::parse(text, &settings.zone)).transpose();
     let at = at.map_err(|wrong| Error::Usage(format!("--at: {wrong}")))?;

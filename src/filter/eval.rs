@@ -19,6 +19,17 @@ impl Expr {
         self.holds(&|test| test.of_frame(event))
     }
 
+    /// True if one of the tests is of a rule's label.
+    pub(super) fn asks_for_rules(&self) -> bool {
+        match self {
+            Self::Test(test) => matches!(test, Test::Label(_)),
+            Self::Not(inner) => inner.asks_for_rules(),
+            Self::Chain(first, rest) => {
+                first.asks_for_rules() || rest.iter().any(|(_, part)| part.asks_for_rules())
+            }
+        }
+    }
+
     /// The answer by what each test says.
     pub(super) fn holds(&self, test: &impl Fn(&Test) -> bool) -> bool {
         match self {
@@ -91,6 +102,9 @@ impl Test {
             }
             Self::Suspect => pf.is_some_and(Pflog::is_suspect),
             Self::Rewritten => pf.is_some_and(|h| h.other.is_some_and(|other| other.rewritten)),
+            Self::Label(pattern) => event.rule.is_some_and(|rule| {
+                rule.labels.iter().any(|label| pattern.matches(label.as_bytes()))
+            }),
             Self::Sync(_) | Self::Creator(_) | Self::State(_) => false,
         }
     }

@@ -79,6 +79,8 @@ pub(super) enum Test {
     Creator(u32),
     /// The message names this state.
     State(u64),
+    /// The rule has this label.
+    Label(Pattern),
 }
 
 /// Which of two addresses or ports is asked for.
@@ -268,6 +270,7 @@ impl fmt::Display for Test {
             Self::Sync(act) => write!(f, "sync {act}"),
             Self::Creator(id) => write!(f, "creator {id:08x}"),
             Self::State(id) => write!(f, "state {id:016x}"),
+            Self::Label(pattern) => write!(f, "label {pattern}"),
         }
     }
 }

@@ -117,6 +117,11 @@ impl Filter {
         self.expr.as_ref().is_none_or(|expr| expr.of_frame(event))
     }
 
+    /// True if it asks for a rule's label, which only an event with a rule has.
+    pub fn asks_for_rules(&self) -> bool {
+        self.expr.as_ref().is_some_and(Expr::asks_for_rules)
+    }
+
     /// True if there is no expression: every event matches.
     pub const fn is_empty(&self) -> bool {
         self.expr.is_none()

@@ -60,6 +60,7 @@ pub(super) enum Field {
     Sync,
     Creator,
     State,
+    Label,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +74,7 @@ pub(super) enum Flag {
 }
 
 /// The words that are read.
-const KEYWORDS: [(&str, Keyword); 54] = [
+const KEYWORDS: [(&str, Keyword); 55] = [
     ("src", Keyword::Src),
     ("dst", Keyword::Dst),
     ("host", Keyword::Kind(Kind::Host)),
@@ -128,6 +129,7 @@ const KEYWORDS: [(&str, Keyword); 54] = [
     ("sync", Keyword::Field(Field::Sync)),
     ("creator", Keyword::Field(Field::Creator)),
     ("state", Keyword::Field(Field::State)),
+    ("label", Keyword::Field(Field::Label)),
 ];
 
 const PIM: u8 = 103;
@@ -137,8 +139,7 @@ const fn of(number: u8) -> Keyword {
 }
 
 /// Words whose subject this version does not have, and the subject.
-pub(super) const LATER: [(&str, &str); 2] =
-    [("label", "a ruleset"), ("tunnel", "the tunnels of an IKE daemon")];
+pub(super) const LATER: [(&str, &str); 1] = [("tunnel", "the tunnels of an IKE daemon")];
 
 /// Words of pcap-filter that are not read, and what is said of them.
 const NOT_READ: [(&[&str], &str); 6] = [
@@ -218,6 +219,7 @@ impl Field {
         match self {
             Self::Ifname => Some("ifname"),
             Self::Ruleset => Some("ruleset"),
+            Self::Label => Some("label"),
             _ => None,
         }
     }

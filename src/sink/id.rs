@@ -11,7 +11,7 @@
 //! keyed by them; two records with the same bytes in a file differ by their place, and equal
 //! places in two files by time and bytes.
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
+use twox_hash::{XxHash3_64, XxHash3_128};
 
 use super::json::{Line, Origin};
 use crate::event::Frame;
@@ -34,7 +34,7 @@ const NOTICE: u32 = u32::MAX - 2;
 impl Ids {
     /// For an observer of this name.
     pub(super) fn new(observer: &str) -> Self {
-        Self { seed: xxh3_64(observer.as_bytes()), input: Vec::new() }
+        Self { seed: XxHash3_64::oneshot(observer.as_bytes()), input: Vec::new() }
     }
 
     /// Appends the id of an event's line: 32 hexadecimal digits.
@@ -85,6 +85,6 @@ impl Ids {
             input.push(0);
         }
         input.extend_from_slice(frame.data);
-        push_hex(out, &xxh3_128_with_seed(input, self.seed).to_be_bytes());
+        push_hex(out, &XxHash3_128::oneshot_with_seed(self.seed, input).to_be_bytes());
     }
 }

@@ -5,6 +5,7 @@ use crate::event::Event;
 
 pub mod community;
 pub mod ecs;
+pub mod explain;
 pub mod fields;
 pub mod filterlog;
 mod id;

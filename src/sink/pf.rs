@@ -82,7 +82,9 @@ fn describe_header(event: &Event<'_>, h: &Pflog<'_>, e: &mut impl Emit) {
         e.number(key!("uid"), owner.rule_uid);
         e.number(key!("pid"), owner.rule_pid);
     }
-    // How sure the rule's name is goes here: event.rule's join, once events have it.
+    if let Some(rule) = &event.rule {
+        e.word(key!("join"), rule.join.name());
+    }
     e.close();
     if h.is_suspect() {
         e.word(key!("suspect"), "dropped");

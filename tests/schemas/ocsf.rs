@@ -130,7 +130,7 @@ impl Schema {
             };
             for value in values {
                 self.check_enum(value, attribute, general, &path);
-                let kind = attribute["type"].as_str().or(general["type"].as_str()).unwrap();
+                let kind = attribute["type"].as_str().or_else(|| general["type"].as_str()).unwrap();
                 if self.types.contains_key(kind) {
                     self.check_type(value, kind, &path);
                 } else if kind != "object" && name != "unmapped" {

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "live")]
 mod device;
+mod rules;
 mod schemas;
 mod states;
 mod summary;
@@ -14,6 +15,7 @@ use clap_complete::Shell;
 
 #[cfg(feature = "live")]
 pub(super) use device::Device;
+pub(super) use rules::{Explain, Rules, RulesFrom};
 pub(super) use schemas::{EventFormat, Schemas};
 pub(super) use states::{SortBy, States};
 pub(super) use summary::Summary;
@@ -48,6 +50,8 @@ Examples:
   pfscope -n -e -r pflog.1.gz -r pflog 'action block and on em0'
   pfscope -n -e -i pflog0 'reason short or action block'
   pfscope -n -e -r pflog -r pfsync.pcap            each logged packet with its state and NAT
+  pfscope -n -e --rules fw.rules -r pflog 'label web*'    with the rules' names
+  pfscope explain -r pflog --frame 7 --rules fw.rules      what happened to a packet, in words
   pfscope -n -i em3 pfsync
   ssh fw tcpdump -U -w - -i pflog0 | pfscope -n -e -r -
   pfscope --format json -r pflog | jq -c 'select(.pflog.action == \"block\") | .net'
@@ -62,6 +66,8 @@ Exit status: 0 done; 1 something could not be read or written (what could be rea
 pub(in crate::cli) enum Command {
     Summary(Summary),
     States(States),
+    Explain(Explain),
+    Rules(Rules),
     /// Print the JSON Schema of an output format
     Schema {
         /// The format
@@ -94,6 +100,8 @@ pub(in crate::cli) struct Print {
     #[cfg(feature = "live")]
     #[command(flatten)]
     pub(in crate::cli) device: Device,
+    #[command(flatten)]
+    pub(in crate::cli) from: RulesFrom,
     /// Addresses of the firewalls that speak pfsync: what is suspicious about a packet of others,
     /// or sent otherwise than a firewall does, is printed as a notice
     #[arg(long = "pfsync-peers", value_name = "ADDR,ADDR", value_delimiter = ',')]

@@ -271,8 +271,7 @@ fn describe_sync(message: &Message<'_>, e: &mut Writer<'_>) {
     e.members(r#","module":"pf","dataset":"pf.sync""#);
 }
 
-/// The rule by what the event itself tells. Its name, text and version from a ruleset go here:
-/// event.rule, once events have it.
+/// The rule by what the event itself tells, and by the user's ruleset.
 fn describe_rule(event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
     if let Some(header) = &event.pflog {
         e.open(key!("rule"));
@@ -281,8 +280,12 @@ fn describe_rule(event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
             [] => e.word(key!("ruleset"), "main"),
             anchor => e.bytes(key!("ruleset"), anchor),
         }
-        if let Some(id) = header.ridentifier {
+        if let Some(id) = header.ridentifier.or(event.rule.and_then(|rule| rule.ridentifier)) {
             e.string(key!("uuid"), |out| push_dec(out, id));
+        }
+        if let Some(rule) = &event.rule {
+            e.bytes(key!("name"), rule.label().unwrap_or_default().as_bytes());
+            e.bytes(key!("description"), rule.text.as_bytes());
         }
         e.close();
     }

@@ -21,7 +21,7 @@ mod tcp;
 
 use super::Sink;
 use super::page::Page;
-use crate::event::{Event, Kind};
+use crate::event::{Event, Kind, Rule};
 use crate::pf::{Action, Direction, Reason};
 use crate::text::{push_dec, push_hex_byte};
 use crate::wire::link::LinkType;
@@ -72,7 +72,7 @@ fn push_line(out: &mut Vec<u8>, flavour: Flavour, event: &Event<'_>) {
         };
         return out.extend_from_slice(what);
     };
-    push_header(out, flavour, header);
+    push_header(out, flavour, header, event.rule.as_ref());
     let packet = Bytes(frame.data.get(header.skip..).unwrap_or_default());
     let len = frame.len.saturating_sub(header.skip);
     match packet.byte(0).map(|first| first >> 4) {
@@ -94,7 +94,7 @@ fn push_line(out: &mut Vec<u8>, flavour: Flavour, event: &Event<'_>) {
     }
 }
 
-fn push_header(out: &mut Vec<u8>, flavour: Flavour, h: &Pflog<'_>) {
+fn push_header(out: &mut Vec<u8>, flavour: Flavour, h: &Pflog<'_>, rule: Option<&Rule<'_>>) {
     match (h.rulenr, flavour) {
         (Some(number), _) => push_dec(out, number),
         // The default rule, as "%u" of -1.
@@ -112,8 +112,10 @@ fn push_header(out: &mut Vec<u8>, flavour: Flavour, h: &Pflog<'_>) {
     out.push(b',');
     match flavour {
         Flavour::Pfsense => push_dec(out, h.ridentifier.unwrap_or(0)),
-        // The rule's label goes here: event.rule, once events have it.
-        Flavour::Opnsense => out.push(b'0'),
+        Flavour::Opnsense => match rule.and_then(Rule::label).filter(|_| !is_translation(h)) {
+            Some(label) => push_name(out, label.as_bytes()),
+            None => out.push(b'0'),
+        },
     }
     out.push(b',');
     push_name(out, h.ifname);
@@ -125,6 +127,11 @@ fn push_header(out: &mut Vec<u8>, flavour: Flavour, h: &Pflog<'_>) {
     } else {
         out.push(b',');
     }
+}
+
+/// Translation rules have numbers of their own, and OPNsense no labels for them.
+fn is_translation(h: &Pflog<'_>) -> bool {
+    matches!(action(h), Some("nat" | "binat" | "rdr"))
 }
 
 /// filterlog knows the reasons that all systems share.

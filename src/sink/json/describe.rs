@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::sync::{describe_flow, describe_sync};
 use crate::error::{DecodeError, Fault};
-use crate::event::{Event, Frame, Kind};
+use crate::event::{Event, Frame, Kind, Rule};
 use crate::filter::Filter;
 use crate::packet::{Packet, Transport, proto};
 use crate::pf::{Direction, Family, Systems};
@@ -183,6 +183,11 @@ pub fn describe(
         describe_flow(flow, event.pflog.is_some_and(|header| header.other.is_some()), e);
         e.close();
     }
+    if let Some(rule) = &event.rule {
+        e.open(key!("rule"));
+        describe_rule(rule, e);
+        e.close();
+    }
     if let (Some(packet), Line::Event | Line::Message(_)) = (&event.pfsync, line) {
         let message = if let Line::Message(message) = line { Some(message) } else { None };
         e.open(key!("pfsync"));
@@ -356,6 +361,12 @@ fn describe_sa(sa: Sa, e: &mut impl Emit) {
         }
     });
     e.some(key!("seq"), sa.seq);
+}
+
+fn describe_rule(rule: &Rule<'_>, e: &mut impl Emit) {
+    e.bytes(key!("label"), rule.label().unwrap_or_default().as_bytes());
+    e.bytes(key!("text"), rule.text.as_bytes());
+    e.word(key!("join"), rule.join.name());
 }
 
 pub(in crate::sink) fn describe_error(error: DecodeError, e: &mut impl Emit) {

@@ -21,7 +21,7 @@ use super::page::Page;
 use super::pf;
 use super::site::Site;
 use super::subject::{self, Subject, Verdict, began, is_end, sync_action};
-use crate::event::{Event, Frame, Kind};
+use crate::event::{Event, Frame, Kind, Rule};
 use crate::filter::Filter;
 use crate::pf::{SyncAction, Systems};
 use crate::states::Suspicion;
@@ -80,7 +80,7 @@ impl Events {
             let class = describe_class(event, line, e);
             self.describe_times(event, line, e);
             if let Some(header) = &event.pflog {
-                describe_verdict(header, e);
+                describe_verdict(header, event.rule.as_ref(), e);
             }
             describe_status(event, line, e);
             self.describe_metadata(frame, systems, e, |ids, out, origin| {
@@ -92,7 +92,7 @@ impl Events {
                 network::describe(event, line, &subject, &self.site, class, e);
             }
             if let Some(header) = &event.pflog {
-                describe_rule(header, e);
+                describe_rule(header, event.rule.as_ref(), e);
                 describe_actor(header, e);
             }
             if pf::shows_bytes(event, line) {
@@ -270,12 +270,15 @@ const TUNNEL: &str = r#","category_uid":4,"class_uid":4014,"type_uid":401499,"se
 const OTHER: &str = r#","category_uid":4,"class_uid":4001,"type_uid":400199,"severity_id":1"#;
 
 /// What was done to the packet. `pf` logs no more of a block than that: whether an answer was
-/// sent (Rejected) or not (Dropped) only the rule's text would tell.
-fn describe_verdict(header: &Pflog<'_>, e: &mut Writer<'_>) {
+/// sent (25, Rejected) or not (6, Dropped) the rule's text tells, where there is one.
+fn describe_verdict(header: &Pflog<'_>, rule: Option<&Rule<'_>>, e: &mut Writer<'_>) {
+    let text = rule.map_or("", |rule| rule.text);
     e.members(match Verdict::of(header) {
         Verdict::Allowed => r#","action_id":1,"disposition_id":1"#,
         Verdict::Denied => match header.action.name(header.systems) {
             Some("synproxy-drop") => r#","action_id":2,"disposition_id":6"#,
+            _ if text.starts_with("block drop") => r#","action_id":2,"disposition_id":6"#,
+            _ if text.starts_with("block return") => r#","action_id":2,"disposition_id":25"#,
             _ => r#","action_id":2,"disposition_id":2"#,
         },
         Verdict::Modified => r#","action_id":4,"disposition_id":17"#,
@@ -303,12 +306,15 @@ fn describe_status(event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
     }
 }
 
-/// The rule by what the event itself tells. Its label, text and version from a ruleset go here:
-/// event.rule, once events have it.
-fn describe_rule(header: &Pflog<'_>, e: &mut Writer<'_>) {
+/// The rule by what the event itself tells, and by the user's ruleset.
+fn describe_rule(header: &Pflog<'_>, rule: Option<&Rule<'_>>, e: &mut Writer<'_>) {
     e.open(key!("firewall_rule"));
     e.string(key!("uid"), |out| pf::push_rule_id(out, header));
     e.bytes(key!("category"), header.ruleset);
+    if let Some(rule) = rule {
+        e.bytes(key!("name"), rule.label().unwrap_or_default().as_bytes());
+        e.bytes(key!("desc"), rule.text.as_bytes());
+    }
     e.close();
 }
 

@@ -58,6 +58,7 @@ use crate::wire::state::{End, Ids};
 
 pub use hex::{Dump, Form};
 use names::Names;
+pub(super) use pflog::translated;
 use put::{Bytes, Hex8, put};
 
 /// What to show: tcpdump's flags.
@@ -107,6 +108,10 @@ impl Sink for Text {
             self.clock.push(&mut page.text, event.frame.ts, options.time, options.precision);
         }
         push_event(page, event, options);
+        if let Some(rule) = event.rule.as_ref().filter(|_| !options.link) {
+            page.text.push(b' ');
+            pflog::push_name(&mut page.text, rule, options);
+        }
         if let Some(flow) = event.frame.flow {
             push_flow(&mut page.text, event, flow);
         }
@@ -121,7 +126,8 @@ impl Sink for Text {
 fn push_event(page: &mut Page, event: &Event<'_>, options: &Options) {
     match &event.pflog {
         Some(header) if options.link => {
-            pflog::push(&mut page.text, header, event.packet.as_ref(), options);
+            let rule = event.rule.as_ref();
+            pflog::push(&mut page.text, header, event.packet.as_ref(), rule, options);
         }
         Some(_) => {}
         None => link::push(&mut page.text, event, options),
