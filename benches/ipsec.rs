@@ -89,6 +89,7 @@ fn clear(n: u32) -> [u8; 28] {
 fn event(data: &[u8]) -> Event<'_> {
     let frame = Frame {
         number: 1,
+        offset: 0,
         ts: Timestamp(0),
         precision: Precision::Micros,
         link: LinkType(101),

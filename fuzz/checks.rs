@@ -23,9 +23,13 @@ use pfscope::ipsec::services::Services;
 use pfscope::packet::{Packet, Transport};
 use pfscope::rules::{Listing, Rules, Ruleset, Snapshot};
 use pfscope::sink::Sink;
+use pfscope::sink::ecs::{Ecs, Version};
 use pfscope::sink::fields::{Fields, Paths};
+use pfscope::sink::filterlog::{Filterlog, Flavour};
 use pfscope::sink::json::{Json, Origin};
+use pfscope::sink::ocsf::Ocsf;
 use pfscope::sink::page::{Binder, Page};
+use pfscope::sink::site::Site;
 use pfscope::sink::text::{self, Text};
 use pfscope::states::{Effect, Entry, Facts, Op, Sort, Table, Verbosity, push_state};
 use pfscope::summary::{Options, Summary};
@@ -60,6 +64,7 @@ fn with_event(data: &[u8], check: impl FnOnce(&Event<'_>)) {
     check(&decode(
         Frame {
             number,
+            offset: 0,
             ts,
             precision,
             link,
@@ -81,7 +86,8 @@ fn is_suffix(part: &[u8], whole: &[u8]) -> bool {
 
 /// A frame is an event; its text has no control bytes and is one line, or of pfsync one and
 /// indented ones below it; its JSON is an object with the keys of the contract, or of pfsync one a
-/// message; its fields are as many lines.
+/// message; its fields, ECS and OCSF are as many lines, the latter two with an id each;
+/// filterlog's is one line of printable characters.
 pub fn frame(data: &[u8]) {
     with_event(data, |event| {
         match (event.kind, &event.pflog, event.error) {
@@ -133,10 +139,37 @@ pub fn frame(data: &[u8]) {
             };
             assert_eq!(value["type"], kind.name());
         }
+        for siem in [
+            rendered(
+                Ecs::new(origin.clone(), site(), Version::default(), Filter::default()),
+                event,
+            ),
+            rendered(Ocsf::new(origin.clone(), site(), Filter::default()), event),
+        ] {
+            let siem = std::str::from_utf8(&siem).expect("UTF-8");
+            let mut ids = BTreeSet::new();
+            for line in siem.lines() {
+                let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+                let id = value.pointer("/event/id").or(value.pointer("/metadata/uid"));
+                assert!(ids.insert(id.expect("an id").to_string()), "twice: {line}");
+            }
+            assert_eq!(ids.len(), lines.len());
+        }
+        for flavour in [Flavour::Pfsense, Flavour::Opnsense] {
+            let line = rendered(Filterlog::new(flavour), event);
+            let logged = matches!(event.frame.link, LinkType::PFLOG | LinkType::OLD_PFLOG);
+            assert_eq!(line.iter().filter(|&&b| b == b'\n').count(), usize::from(logged));
+            let printable = |b: &u8| *b == b'\n' || (b' '..=b'~').contains(b);
+            assert!(line.iter().all(printable), "{line:?}");
+        }
         let fields = rendered(Fields::new(origin, PATHS.clone(), Filter::default()), event);
         assert_eq!(fields.iter().filter(|&&b| b == b'\t').count(), 3 * lines.len());
         assert_eq!(fields.iter().filter(|&&b| b == b'\n').count(), lines.len());
     });
+}
+
+fn site() -> Arc<Site> {
+    Arc::new(Site { observer: "fw \"1\"".to_owned(), internal: Vec::new() })
 }
 
 fn rendered(mut sink: impl Sink, event: &Event<'_>) -> Vec<u8> {

@@ -14,6 +14,8 @@ use crate::wire::state::{End, Ids};
 pub struct Frame<'a> {
     /// Counts the records of its source from 1.
     pub number: u64,
+    /// Offset of the record's header from the start of its file (decompressed); 0 of a device.
+    pub offset: u64,
     /// When it was captured.
     pub ts: Timestamp,
     /// How fine `ts` is.

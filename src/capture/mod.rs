@@ -159,6 +159,7 @@ impl Batch {
             let data = if fcs > 0 { data.get(..len).unwrap_or(data) } else { data };
             let iface = interface.name.as_deref();
             let (ts, precision, link) = (record.ts, interface.precision, interface.link);
+            let offset = record.offset;
             let at = self.joined.binary_search_by_key(&number, |joined| joined.frame);
             let whole = at.ok().and_then(|at| self.joined.get(at)).map(|joined| &*joined.bytes);
             let at = self.belongs.binary_search_by_key(&number, |belongs| belongs.frame);
@@ -168,7 +169,7 @@ impl Batch {
             Some((
                 index,
                 interface,
-                Frame { number, ts, precision, link, data, len, whole, iface, flow, place },
+                Frame { number, offset, ts, precision, link, data, len, whole, iface, flow, place },
             ))
         })
     }

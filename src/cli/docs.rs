@@ -9,7 +9,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use super::args::{Cli, EXAMPLES, SchemaOf};
 use super::{Error, Status};
-use crate::sink::json;
+use crate::sink::{ecs, json, ocsf};
 
 /// The filter language: what can stand in an expression, and when it is true.
 const PRIMITIVES: &[(&str, &str)] = &[
@@ -101,6 +101,20 @@ OpenBSD's addresses on the other side of a translation as [rewritten: src ..., d
 OpenBSD 6.8 these are the addresses before the translation and the packet has those after it, \
 since 6.9 it is the reverse.";
 
+/// What of the formats for a SIEM a reader has to know.
+const SIEM: &str = "\
+--format ecs is the Elastic Common Schema 9.4 (8.11 with --ecs-version), --format ocsf the Open \
+Cybersecurity Schema Framework 1.8: a packet or state is Network Activity (4001), counters of an \
+IPsec SA are Tunnel Activity (4014), a frame that could not be decoded is a Base Event. One line is \
+one packet or pfsync message; what the schema has no field for stands under pf (unmapped.pf); \
+'pfscope schema ecs' and 'pfscope schema ocsf' describe the lines. event.id (metadata.uid) is made \
+from the observer's name and the record's offset, time and bytes: the same log, renamed, rotated or \
+packed, gives the same ids, so that a store that is keyed by them has no duplicate. Name the \
+firewall with --observer where its logs are read on several machines. --internal-net tells inbound \
+from outbound: pf's in and out are sides of an interface. --format filterlog is the line that \
+pfSense's filterlog gives to syslog, or with --flavour opnsense OPNsense's; frames without a pf \
+header have none.";
+
 /// What of pfsync a reader has to know.
 const PFSYNC: &str = "\
 A pfsync packet is a line, its kinds of message a line each (act), and every message a line: a state \
@@ -153,6 +167,8 @@ files that are merged but not followed up to two seconds later.";
 pub(super) fn schema(format: SchemaOf, out: &mut dyn Write) -> Result<Status, Error> {
     match format {
         SchemaOf::Json => out.write_all(json::SCHEMA.as_bytes())?,
+        SchemaOf::Ecs => out.write_all(ecs::SCHEMA.as_bytes())?,
+        SchemaOf::Ocsf => out.write_all(ocsf::SCHEMA.as_bytes())?,
     }
     Ok(Status::Done)
 }
@@ -187,6 +203,8 @@ fn render(page: &mut Vec<u8>) -> io::Result<()> {
     more.text([roman(TEXT)]);
     more.control("SH", ["PFSYNC"]);
     more.text([roman(PFSYNC)]);
+    more.control("SH", ["SIEM"]);
+    more.text([roman(SIEM)]);
     more.control("SH", ["RULES"]);
     more.text([roman(RULES)]);
     more.control("SH", ["IPSEC"]);

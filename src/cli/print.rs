@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::args::{Format, Print};
+use super::args::{EventFormat, Print};
 use super::join::{self, Join};
 use super::reading::{Consumed, Reading, Settings};
 use super::ruleset;
@@ -20,10 +20,14 @@ use crate::capture::{Batch, Suspected};
 use crate::engine::Work;
 use crate::filter::Filter;
 use crate::sink::Sink;
+use crate::sink::ecs::{self, Ecs};
 use crate::sink::fields::{Fields, Paths};
+use crate::sink::filterlog::{Filterlog, Flavour};
 use crate::sink::json::{Json, Origin};
 use crate::sink::notice::Notices;
+use crate::sink::ocsf::Ocsf;
 use crate::sink::page::{Binder, Page};
+use crate::sink::site::Site;
 use crate::sink::text::names::Names;
 use crate::sink::text::{Dump, Form, Options, Text};
 use crate::time::{Precision, TimeStyle};
@@ -69,8 +73,8 @@ impl Work for Renderer {
             }
             if let Some(notices) = &mut self.notices {
                 let here = |suspected: &&Suspected| suspected.frame == event.frame.number;
-                for suspected in batch.suspected.iter().filter(here) {
-                    notices.spoof(event, suspected.what, &mut output.page);
+                for (nth, suspected) in batch.suspected.iter().filter(here).enumerate() {
+                    notices.spoof(event, suspected.what, nth, &mut output.page);
                 }
             }
         });
@@ -308,11 +312,28 @@ fn without_comments(text: &str) -> String {
     lines.collect::<Vec<_>>().join(" ")
 }
 
+/// Who reports, for the formats that say it.
+fn site(args: &Print) -> Result<Arc<Site>, Error> {
+    let observer = match &args.schemas.observer {
+        Some(name) => name.clone(),
+        None => hostname::get()
+            .map_err(|error| {
+                Error::Usage(format!("no host name: {error}; name the firewall with --observer"))
+            })?
+            .to_string_lossy()
+            .into_owned(),
+    };
+    Ok(Arc::new(Site { observer, internal: args.schemas.internal.clone() }))
+}
+
 /// What to render with.
 enum Sinks {
     Count,
     Text(Options, jiff::tz::TimeZone),
     Json,
+    Ecs(Arc<Site>, ecs::Version),
+    Ocsf(Arc<Site>),
+    Filterlog(Flavour),
     Fields(Paths),
 }
 
@@ -327,8 +348,11 @@ impl Sinks {
                 .map_err(|wrong| Error::Usage(format!("--fields: {wrong}")));
         }
         Ok(match args.format {
-            Format::Json => Self::Json,
-            Format::Text => {
+            EventFormat::Json => Self::Json,
+            EventFormat::Ecs => Self::Ecs(site(args)?, args.schemas.ecs_version.into()),
+            EventFormat::Ocsf => Self::Ocsf(site(args)?),
+            EventFormat::Filterlog => Self::Filterlog(args.schemas.flavour.into()),
+            EventFormat::Text => {
                 let names = (args.numeric == 0).then(|| Arc::new(Names::of_system(args.resolve)));
                 let options = Options {
                     link: args.link,
@@ -351,7 +375,11 @@ impl Sinks {
         match self {
             Self::Text(..) => Some(Notices::text()),
             Self::Json => Some(Notices::json(origin.clone())),
-            Self::Count | Self::Fields(..) => None,
+            Self::Ecs(site, version) => {
+                Some(Notices::ecs(origin.clone(), Arc::clone(site), *version))
+            }
+            Self::Ocsf(site) => Some(Notices::ocsf(origin.clone(), Arc::clone(site))),
+            Self::Count | Self::Filterlog(_) | Self::Fields(..) => None,
         }
     }
 
@@ -365,6 +393,13 @@ impl Sinks {
             Self::Count => return None,
             Self::Text(options, zone) => Box::new(Text::new(options.clone(), zone.clone())),
             Self::Json => Box::new(Json::new(origin.clone(), filter.clone())),
+            Self::Ecs(site, version) => {
+                Box::new(Ecs::new(origin.clone(), Arc::clone(site), *version, filter.clone()))
+            }
+            Self::Ocsf(site) => {
+                Box::new(Ocsf::new(origin.clone(), Arc::clone(site), filter.clone()))
+            }
+            Self::Filterlog(flavour) => Box::new(Filterlog::new(*flavour)),
             Self::Fields(paths) => {
                 Box::new(Fields::new(origin.clone(), paths.clone(), filter.clone()))
             }

@@ -226,6 +226,7 @@ fn is_wanted(filter: &Filter, entry: &Entry<'_>) -> bool {
     };
     let frame = Frame {
         number: 0,
+        offset: 0,
         ts: entry.last(),
         precision: Precision::Micros,
         link: LinkType::PFSYNC,

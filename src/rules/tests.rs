@@ -72,6 +72,7 @@ impl Logged {
         writer.observe(&data);
         let frame = Frame {
             number: 1,
+            offset: 0,
             ts: Timestamp(self.ts),
             precision: Precision::Micros,
             link: LinkType::PFLOG,

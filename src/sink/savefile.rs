@@ -242,6 +242,7 @@ mod tests {
     fn frame<'a>(kind: Kind, (ts, data, more): &'a (i64, Vec<u8>, usize)) -> Frame<'a> {
         Frame {
             number: 1,
+            offset: 0,
             ts: rounded(kind, *ts),
             precision: kind.precision,
             link: kind.link,

@@ -5,6 +5,7 @@ mod device;
 mod ipsec;
 mod rules;
 mod save;
+mod schemas;
 mod sources;
 mod states;
 mod summary;
@@ -21,6 +22,7 @@ pub(super) use device::Device;
 pub(super) use ipsec::{Ipsec, IpsecCommand, Record, Sas, Totals};
 pub(super) use rules::{Explain, Rules, RulesFrom};
 pub(super) use save::Save;
+pub(super) use schemas::{EventFormat, Schemas};
 pub(super) use sources::Sources;
 pub(super) use states::{SortBy, States};
 pub(super) use summary::Summary;
@@ -66,6 +68,7 @@ Examples:
   pfscope -n -e --merge -r fw1.pcap -r fw2.pcap --offset fw2.pcap=-1.5s
   ssh fw tcpdump -U -w - -i pflog0 | pfscope -n -e -r -
   pfscope --format json -r pflog | jq -c 'select(.pflog.action == \"block\") | .net'
+  pfscope --format ecs --observer fw1 --internal-net 10.0.0.0/8 -r pflog > pflog.ndjson
   pfscope --fields ts,pflog.rulenr,net.src,net.dport -r pflog 'inbound and tcp'
   pfscope summary /var/log/pflog*
   pfscope vici list-sas                            what swanctl --list-sas asks for
@@ -177,7 +180,9 @@ pub(in crate::cli) struct Print {
     pub(in crate::cli) line_buffered: bool,
     /// How to print
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(in crate::cli) format: Format,
+    pub(in crate::cli) format: EventFormat,
+    #[command(flatten)]
+    pub(in crate::cli) schemas: Schemas,
     /// Print these values of the JSON, tab separated: ts,pflog.action,net.src
     #[arg(long, value_name = "A,B,C", conflicts_with = "format")]
     pub(in crate::cli) fields: Option<String>,
@@ -212,7 +217,7 @@ pub(in crate::cli) struct Common {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(in crate::cli) enum Format {
-    /// For people: lines in tcpdump's manner, a page, a table
+    /// For people: a page, a table
     #[default]
     Text,
     /// For programs: JSON, one object a line
@@ -223,6 +228,10 @@ pub(in crate::cli) enum Format {
 pub(in crate::cli) enum SchemaOf {
     /// The native JSON of --format json
     Json,
+    /// --format ecs
+    Ecs,
+    /// --format ocsf
+    Ocsf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

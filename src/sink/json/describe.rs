@@ -29,7 +29,7 @@ impl Key {
         self.name
     }
 
-    pub(super) const fn new(name: &'static str, json: &'static str) -> Self {
+    pub(in crate::sink) const fn new(name: &'static str, json: &'static str) -> Self {
         Self { name, json }
     }
 
@@ -45,7 +45,7 @@ macro_rules! key {
         $crate::sink::json::Key::new($name, concat!(",\"", $name, "\":"))
     };
 }
-pub(super) use key;
+pub(in crate::sink) use key;
 
 /// Takes what an event consists of. Strings come escaped for JSON.
 pub trait Emit {
@@ -311,7 +311,7 @@ fn describe_other(other: &Other, family: Family, e: &mut impl Emit) {
 }
 
 /// An address of pf's 16-byte field, where IPv4 uses the first four bytes.
-fn address(bytes: [u8; 16], family: Family) -> IpAddr {
+pub(in crate::sink) fn address(bytes: [u8; 16], family: Family) -> IpAddr {
     let [a, b, c, d, ..] = bytes;
     match family {
         Family::Inet => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
@@ -337,6 +337,11 @@ fn describe_packet(packet: &Packet<'_>, e: &mut impl Emit) {
     e.some(key!("ttl"), ip.ttl);
     e.some(key!("len"), ip.len);
     e.some(key!("frag_off"), ip.frag.map(|frag| frag.offset));
+    describe_transport(packet, e);
+}
+
+/// What stands behind IP, but for the ports: TCP, ICMP, and what IPsec shows of itself.
+pub(in crate::sink) fn describe_transport(packet: &Packet<'_>, e: &mut impl Emit) {
     match &packet.transport {
         // Of a header cut behind its ports nothing is left to say here.
         Transport::Tcp(tcp) if tcp.seq.is_some() => {
@@ -394,7 +399,7 @@ fn describe_rule(rule: &Rule<'_>, e: &mut impl Emit) {
     e.word(key!("join"), rule.join.name());
 }
 
-fn describe_error(error: DecodeError, e: &mut impl Emit) {
+pub(in crate::sink) fn describe_error(error: DecodeError, e: &mut impl Emit) {
     e.word(key!("layer"), error.layer.name());
     e.number(key!("offset"), error.offset);
     e.word(key!("cause"), error.fault.cause());
