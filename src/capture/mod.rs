@@ -4,20 +4,29 @@
 //! recycled, so that reading costs no allocation per record, and a record's bytes are copied
 //! once at most, from the system into the batch.
 
+#[cfg(feature = "live")]
+pub mod bpf;
 mod compress;
 pub mod defrag;
+#[cfg(feature = "live")]
+mod device;
 pub mod fault;
 pub mod file;
+#[cfg(feature = "live")]
+pub mod list;
 #[cfg(feature = "live")]
 pub mod live;
 mod pcap;
 mod pcapng;
+#[cfg(feature = "live")]
+mod ring;
 #[cfg(test)]
 mod sample;
 mod source;
 
 use std::sync::Arc;
 
+use crate::event::notice::Notice;
 use crate::event::{Flow, Frame};
 use crate::states::Suspicion;
 use crate::time::{Precision, Timestamp};
@@ -111,6 +120,8 @@ pub struct Batch {
     pub belongs: Vec<Belongs>,
     /// Suspicious packets of this batch, in the order of their frames.
     pub suspected: Vec<Suspected>,
+    /// What happened to the source, each in its place among the records.
+    pub notices: Vec<Notice>,
 }
 
 impl Batch {

@@ -13,6 +13,8 @@ mod print;
 mod progress;
 mod reading;
 mod selection;
+#[cfg(feature = "live")]
+mod signals;
 mod states;
 mod summary;
 mod watch;

@@ -39,6 +39,7 @@ struct Renderer {
 #[derive(Default)]
 struct Rendered {
     page: Page,
+    frames: u64,
     events: u64,
     undecoded: Undecoded,
 }
@@ -49,8 +50,16 @@ impl Work for Renderer {
     fn work(&mut self, batch: &Batch, writers: &[Writer], output: &mut Rendered) {
         output.page.clear();
         output.events = 0;
+        output.frames = batch.records.len() as u64;
+        let mut happened = batch.notices.iter().peekable();
         output.undecoded = self.selection.each(batch, writers, |event| {
             output.events += 1;
+            let at = event.frame.number.saturating_sub(batch.first_frame);
+            while let Some(notice) = happened.next_if(|notice| notice.before as u64 <= at) {
+                if let Some(notices) = &mut self.notices {
+                    notices.tell(notice, &mut output.page);
+                }
+            }
             if let Some(sink) = &mut self.sink {
                 sink.event(event, &mut output.page);
             }
@@ -61,18 +70,22 @@ impl Work for Renderer {
                 }
             }
         });
+        if let Some(notices) = &mut self.notices {
+            happened.for_each(|notice| notices.tell(notice, &mut output.page));
+        }
     }
 }
 
 pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
-    #[cfg(feature = "live")]
-    if args.device.list {
-        return super::live::list(out);
-    }
     let style = TimeStyle::from_count(args.time)
         .ok_or_else(|| Error::Usage("-t can be given five times at most".to_owned()))?;
     let settings =
         Settings::new(&args.common, &filter(args)?).map_err(|error| hint(error, args))?;
+    #[cfg(feature = "live")]
+    if let Some(status) = super::live::instead(&args.device, &settings.selection.filter, out, err)?
+    {
+        return Ok(status);
+    }
     let sinks = Sinks::new(args, &settings, style)?;
     let mut printer = Printer::new(args, &settings, &sinks, style);
     #[cfg(feature = "live")]
@@ -81,7 +94,8 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
         let prepare = prepare(&[], &args.peers);
         let strict = args.common.strict;
-        let status = super::live::follow(&args.device, prepare, strict, workers, err, consume)?;
+        let (device, filter) = (&args.device, &settings.selection.filter);
+        let status = super::live::follow(device, filter, prepare, strict, workers, err, consume)?;
         printer.finish(out)?;
         return Ok(status);
     }
@@ -149,11 +163,11 @@ impl<'a> Printer<'a> {
     }
 
     fn consume(&mut self, rendered: &Rendered, out: &mut dyn Write) -> io::Result<Consumed> {
-        let undecoded = rendered.undecoded;
+        let (undecoded, frames, packets) = (rendered.undecoded, rendered.frames, rendered.events);
         if self.args.count_only {
             self.events += rendered.events;
             let enough = self.args.count.is_some_and(|count| self.events >= count);
-            return Ok(Consumed { undecoded, flow: stop(enough) });
+            return Ok(Consumed { frames, packets, undecoded, flow: stop(enough) });
         }
         let bound = self.binder.bind(&rendered.page, &mut self.scratch);
         out.write_all(bound.bytes)?;
@@ -162,7 +176,9 @@ impl<'a> Printer<'a> {
         let printed = |first: First| !bound.done || first.after < bound.events;
         let undecoded =
             if undecoded.first.is_none_or(printed) { undecoded } else { Undecoded::default() };
-        Ok(Consumed { undecoded, flow: stop(bound.done) })
+        // With a limit, what was printed; a notice about a packet counts as one then.
+        let packets = if bound.done { packets.min(bound.events) } else { packets };
+        Ok(Consumed { frames, packets, undecoded, flow: stop(bound.done) })
     }
 
     /// What comes after the last batch.
@@ -258,7 +274,7 @@ impl Sinks {
     /// How notices go with it: not among fields, and not where nothing is printed.
     fn notices(&self, origin: &Origin) -> Option<Notices> {
         match self {
-            Self::Text(..) => Some(Notices::text()),
+            Self::Text(_, zone) => Some(Notices::text(zone.clone())),
             Self::Json => Some(Notices::json(origin.clone())),
             Self::Count | Self::Fields(..) => None,
         }

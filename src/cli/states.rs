@@ -34,6 +34,7 @@ struct Told {
     /// Packets, each with the number of its messages in `ops`.
     packets: Vec<(Facts, usize)>,
     ops: Vec<Op>,
+    frames: u64,
     undecoded: Undecoded,
 }
 
@@ -43,6 +44,7 @@ impl Work for Decoder {
     fn work(&mut self, batch: &Batch, writers: &[Writer], output: &mut Told) {
         output.packets.clear();
         output.ops.clear();
+        output.frames = batch.records.len() as u64;
         output.undecoded = self.selection.each(batch, writers, |event| {
             let facts = facts(event);
             let before = output.ops.len();
@@ -105,7 +107,8 @@ impl Follower {
                 }
             }
         }
-        Consumed { undecoded: told.undecoded, flow }
+        let packets = told.packets.len() as u64;
+        Consumed { frames: told.frames, packets, undecoded: told.undecoded, flow }
     }
 }
 
@@ -116,6 +119,10 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
     let everything = Settings::new(&args.common, "pfsync or undecoded")?.selection;
     let at = args.at.as_deref().map(|text| Timestamp::parse(text, &settings.zone)).transpose();
     let at = at.map_err(|wrong| Error::Usage(format!("--at: {wrong}")))?;
+    #[cfg(feature = "live")]
+    if let Some(status) = super::live::instead(&args.device, &everything.filter, out, err)? {
+        return Ok(status);
+    }
     let mut follower = Follower {
         table: Table::new(args.max_states as usize),
         health: Health::new(),
@@ -163,7 +170,8 @@ fn follow(
     if !args.device.interfaces.is_empty() {
         let (strict, workers) = (args.common.strict, workers());
         let consume = |told: &mut Told| Ok(follower.consume(told));
-        return super::live::follow(&args.device, |_| {}, strict, workers, err, consume);
+        let filter = &everything.filter;
+        return super::live::follow(&args.device, filter, |_| {}, strict, workers, err, consume);
     }
     if args.read.is_empty() {
         return Err(Error::Usage("nothing to follow: name a capture file with -r FILE".to_owned()));

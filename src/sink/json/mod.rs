@@ -10,7 +10,7 @@ mod sync;
 use jiff::tz::TimeZone;
 
 pub use describe::{Emit, Key, Line, Origin, describe, lines};
-pub(super) use describe::{describe_notice, describe_suspicion};
+pub(super) use describe::{describe_happening, describe_notice, describe_suspicion};
 
 use super::Sink;
 use super::page::Page;
