@@ -207,7 +207,7 @@ impl Device {
 
     /// Takes what the kernel has when the stop comes.
     fn finish(
-        &mut self,
+        &self,
         capture: &mut Capture<Active>,
         interface: u32,
         chunk: &mut Chunk,

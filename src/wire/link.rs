@@ -60,9 +60,9 @@ impl LinkType {
     /// Bytes from a frame's first to the end of the longest IPv4 header, options and two VLAN tags
     /// included, if it is a link type that is read.
     pub const fn headers_len(self) -> Option<u32> {
-        let link = match self {
+        let link: u32 = match self {
             Self::NULL | Self::LOOP => 4,
-            Self::ETHERNET => 14 + 2 * 4,
+            Self::ETHERNET => 22,
             Self::RAW_12 | Self::RAW_14 | Self::RAW | Self::IPV4 | Self::IPV6 => 0,
             Self::PFSYNC_18 | Self::PFSYNC_121 | Self::PFSYNC => 0,
             Self::OLD_PFLOG => 28,
@@ -73,7 +73,7 @@ impl LinkType {
             Self::PFLOG => 100,
             _ => return None,
         };
-        Some(link + 60)
+        Some(link.saturating_add(60))
     }
 
     /// The name tcpdump gives the link type, if it is one that is read.
