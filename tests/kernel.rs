@@ -19,6 +19,7 @@ use pfscope::filter::Filter;
 use pfscope::wire::link::LinkType;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use proptest::test_runner::{TestCaseError, TestRunner};
 
 const ETHERNET: u32 = LinkType::ETHERNET.0;
 const PFLOG: u32 = LinkType::PFLOG.0;
@@ -252,14 +253,17 @@ impl Both {
     }
 
     /// Fails if the kernel would drop what matches; true if it drops.
-    fn check(&self, expression: &str, link: u32, frame: &[u8]) -> bool {
+    fn check(&self, expression: &str, link: u32, frame: &[u8]) -> Result<bool, TestCaseError> {
         let matches = self.filter.matches(&common::event(link, frame));
         let passes = self.passes(link, frame);
-        assert!(passes || !matches, "{expression}: {link} {frame:02x?}");
+        prop_assert!(passes || !matches, "{expression}: {link} {frame:02x?}");
         if let Some(bare) = untagged(frame).filter(|_| link == ETHERNET) {
-            assert!(self.passes(link, &bare) || !matches, "{expression}: untagged {frame:02x?}");
+            prop_assert!(
+                self.passes(link, &bare) || !matches,
+                "{expression}: untagged {frame:02x?}"
+            );
         }
-        !passes
+        Ok(!passes)
     }
 }
 
@@ -288,7 +292,7 @@ fn what_matches_passes_the_kernel() {
         ),
     );
     let dropped = std::cell::Cell::new(0_u64);
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+    let mut runner = TestRunner::new(ProptestConfig {
         cases: 3000,
         failure_persistence: None,
         ..ProptestConfig::default()
@@ -307,7 +311,7 @@ fn what_matches_passes_the_kernel() {
             if let Some(cut) = cut {
                 frame.truncate(cut.index(frame.len() + 1));
             }
-            dropped.set(dropped.get() + u64::from(both.check(&expression, link, &frame)));
+            dropped.set(dropped.get() + u64::from(both.check(&expression, link, &frame)?));
         }
         Ok(())
     });

@@ -17,7 +17,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -193,10 +193,14 @@ struct Scope {
 
 impl Scope {
     fn start(net: &Net, arguments: &str) -> Self {
+        Self::of(net, PFSCOPE, arguments, Stdio::piped())
+    }
+
+    fn of(net: &Net, program: &str, arguments: &str, stdout: Stdio) -> Self {
         let mut child = net
-            .command(PFSCOPE)
+            .command(program)
             .args(arguments.split(' '))
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -607,6 +611,58 @@ fn lists_parts_and_warnings() {
     assert_eq!(scope.end("-INT").1, Some(0));
 }
 
+/// What each tool keeps, loses and costs when so many packets a second come. Prints a table.
+///
+/// `PFSCOPE_LOAD=target/release/pfscope cargo test --release --test live -- --ignored load`
+#[test]
+#[ignore = "minutes, and of use with a release build"]
+fn load() {
+    let Some(net) = Net::new() else { return };
+    net.pair("a0", "a1");
+    let ours = std::env::var("PFSCOPE_LOAD").unwrap_or_else(|_| PFSCOPE.to_owned());
+    let ours = fs::canonicalize(ours).unwrap();
+    let ours = ours.to_str().unwrap();
+    let help = Command::new(ours).arg("--help").output().unwrap().stdout;
+    let writes =
+        String::from_utf8_lossy(&help).lines().any(|line| line.trim_start().starts_with("-w"));
+    let mut runs = vec![
+        ("tcpdump", "-n -e -i a1"),
+        (ours, "-n -e -i a1"),
+        (ours, "--format json -i a1"),
+        ("tcpdump", "-n -i a1 -w /dev/null"),
+        (ours, "-n -i a1 -w /dev/null"),
+    ];
+    if !writes {
+        runs.pop();
+    }
+    let mut table = String::from(
+        "| packets a second sent | command | kept | lost | CPU seconds |\n|---|---|---|---|---|\n",
+    );
+    for rate in ["20000", "100000", "400000"] {
+        for (program, arguments) in &runs {
+            let mut scope = Scope::of(&net, program, arguments, Stdio::null());
+            scope.says("listening on");
+            let start = Instant::now();
+            net.send(&format!("steady a0 5 {rate}"));
+            let seconds = start.elapsed().as_secs_f64();
+            thread::sleep(Duration::from_secs(1));
+            let spent = scope.spent().0 as f64 / 1e9;
+            assert_eq!(scope.end("-INT").1, Some(0));
+            let received = scope.counted("packets received by filter");
+            let mut lost = scope.counted("packets dropped by kernel");
+            if *program == ours {
+                lost += scope.counted("packets dropped by ring");
+            }
+            let name = Path::new(program).file_name().unwrap().to_str().unwrap();
+            let each = received as f64 / seconds.min(5.0);
+            let kept = received - lost;
+            table +=
+                &format!("| {each:.0} | `{name} {arguments}` | {kept} | {lost} | {spent:.2} |\n");
+        }
+    }
+    let _ = writeln!(io::stderr(), "{table}");
+}
+
 /// Memory does not grow, however long it runs, and however slow its reader is now and then.
 #[test]
 #[ignore = "ten minutes"]
@@ -619,6 +675,8 @@ fn soak() {
     let mut stdout = scope.stdout();
     let counts = Arc::new(Mutex::new((0_u64, 0_u64)));
     let kept = Arc::clone(&counts);
+    let over = Arc::new(AtomicBool::new(false));
+    let done = Arc::clone(&over);
     thread::spawn(move || {
         let (mut reader, mut line) = (BufReader::new(&mut stdout), String::new());
         let mut rested = Instant::now();
@@ -631,7 +689,7 @@ fn soak() {
             }
             drop(counts);
             line.clear();
-            if rested.elapsed() > Duration::from_secs(8) {
+            if !done.load(Ordering::Relaxed) && rested.elapsed() > Duration::from_secs(8) {
                 thread::sleep(Duration::from_secs(4));
                 rested = Instant::now();
             }
@@ -648,7 +706,13 @@ fn soak() {
             resident.push(scope.resident());
         }
     });
-    thread::sleep(Duration::from_secs(4));
+    over.store(true, Ordering::Relaxed);
+    let mut before = (0, 0);
+    within(120, "the reader", || {
+        let last = std::mem::replace(&mut before, *counts.lock().unwrap());
+        thread::sleep(Duration::from_secs(5));
+        before == last
+    });
     assert_eq!(scope.end("-INT").1, Some(0));
     // Each rest of the reader fills the ring; once it has been full, nothing grows.
     let (first, last) = (resident[8..14].iter().max(), resident[14..].iter().max());

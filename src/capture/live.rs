@@ -115,9 +115,8 @@ impl Control {
         })
     }
 
-    /// Reads devices that appear.
-    fn look_for_more(&self) {
-        let mut known: Vec<String> = list::pf_devices().unwrap_or_default().into_iter().collect();
+    /// Reads devices that appear besides those that are known.
+    fn look_for_more(&self, mut known: Vec<String>) {
         while !self.stop.load(Ordering::Relaxed) {
             thread::park_timeout(LOOK_EVERY);
             for name in list::pf_devices().unwrap_or_default() {
@@ -184,12 +183,13 @@ impl Live {
 
     /// Starts the devices' threads.
     fn start(&mut self) {
+        let known = self.waiting.iter().map(|(device, _)| device.name.clone()).collect();
         for (device, opened) in self.waiting.drain(..) {
             thread::spawn(move || device.run(opened));
         }
         if mem::take(&mut self.any) {
             let control = self.control.clone();
-            thread::spawn(move || control.look_for_more());
+            thread::spawn(move || control.look_for_more(known));
         }
     }
 

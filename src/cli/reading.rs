@@ -91,6 +91,7 @@ pub(super) struct Reading<'e> {
 }
 
 /// What a consumer says of one output.
+#[cfg_attr(not(feature = "live"), allow(dead_code, reason = "only live captures are counted"))]
 pub(super) struct Consumed {
     /// Frames that it was made of.
     pub(super) frames: u64,

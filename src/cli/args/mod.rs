@@ -52,6 +52,9 @@ Examples:
   pfscope --fields ts,pflog.rulenr,net.src,net.dport -r pflog 'inbound and tcp'
   pfscope summary /var/log/pflog*
 
+Signals: SIGUSR1 (SIGINFO, ^T, on BSD) prints a live capture's counters; SIGINT and SIGTERM end it
+within two seconds, a second one at once.
+
 Exit status: 0 done; 1 something could not be read or written (what could be read was printed);
 2 wrong usage.";
 
