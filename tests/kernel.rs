@@ -51,6 +51,8 @@ fn samples() -> (Vec<Sample>, Vec<String>) {
     }
     atoms.sort();
     atoms.dedup();
+    // A name in a capture may be longer than a word of the language can be.
+    atoms.retain(|atom| Filter::parse_numeric(atom).is_ok());
     frames.sort();
     frames.dedup();
     assert!(frames.len() > 100 && atoms.len() > 100);
@@ -146,7 +148,6 @@ fn words_of(event: &Event<'_>, atoms: &mut Vec<String>) {
             "host 0.0.0.0",
             "net 0.0.0.0/0",
             "net ::/0",
-            "action 200",
         ]
         .map(str::to_owned),
     );
