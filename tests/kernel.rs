@@ -27,44 +27,59 @@ const PFLOG: u32 = LinkType::PFLOG.0;
 /// Link type, and the bytes as they were on the wire.
 type Sample = (u32, Vec<u8>);
 
-/// Every Ethernet and pflog frame of the captures, and some that are made here.
-fn samples() -> (Vec<Sample>, Vec<String>) {
-    let (mut frames, mut atoms) = (Vec::new(), Vec::new());
-    for folder in ["genuine", "pflog", "pfsync"] {
-        let mut files: Vec<PathBuf> =
-            testdata(folder).read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.sort();
-        for file in files.iter().filter(|file| file.extension().is_some_and(|e| e == "pcap")) {
-            let Ok(_) = pfscope::capture::file::File::open(file) else { continue };
-            each_event(file, |event| {
-                let link = event.frame.link.0;
-                if link == ETHERNET || link == PFLOG {
-                    frames.push((link, event.frame.data.to_vec()));
-                    words_of(event, &mut atoms);
-                }
-            });
+/// Frames, and words that are true of some of them.
+#[derive(Default)]
+struct Samples {
+    frames: Vec<Sample>,
+    words: Vec<String>,
+}
+
+impl Samples {
+    /// Every Ethernet and pflog frame of the captures.
+    fn captured() -> Self {
+        let mut all = Self::default();
+        for folder in ["genuine", "pflog", "pfsync"] {
+            let mut files: Vec<PathBuf> =
+                testdata(folder).read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+            files.sort();
+            for file in files.iter().filter(|file| file.extension().is_some_and(|e| e == "pcap")) {
+                let Ok(_) = pfscope::capture::file::File::open(file) else { continue };
+                each_event(file, |event| {
+                    if [ETHERNET, PFLOG].contains(&event.frame.link.0) {
+                        all.add(event);
+                    }
+                });
+            }
         }
+        all.sorted()
     }
-    for frame in made() {
-        words_of(&common::event(ETHERNET, &frame), &mut atoms);
-        frames.push((ETHERNET, frame));
+
+    /// Those that are made here.
+    fn made() -> Self {
+        let mut all = Self::default();
+        made().iter().for_each(|frame| all.add(&common::event(ETHERNET, frame)));
+        all.sorted()
     }
-    atoms.sort();
-    atoms.dedup();
-    // A name in a capture may be longer than a word of the language can be.
-    atoms.retain(|atom| Filter::parse_numeric(atom).is_ok());
-    frames.sort();
-    frames.dedup();
-    assert!(frames.len() > 100 && atoms.len() > 100);
-    (frames, atoms)
+
+    fn add(&mut self, event: &Event<'_>) {
+        self.frames.push((event.frame.link.0, event.frame.data.to_vec()));
+        words_of(event, &mut self.words);
+    }
+
+    fn sorted(mut self) -> Self {
+        self.frames.sort();
+        self.frames.dedup();
+        self.words.sort();
+        self.words.dedup();
+        // A name in a capture may be longer than a word of the language can be.
+        self.words.retain(|word| Filter::parse_numeric(word).is_ok());
+        assert!(self.frames.len() > 50 && self.words.len() > 50);
+        self
+    }
 }
 
 /// Words that are true of a frame, or nearly.
 fn words_of(event: &Event<'_>, atoms: &mut Vec<String>) {
-    let len = event.frame.len;
-    for n in len.saturating_sub(5)..len + 6 {
-        atoms.extend([format!("less {n}"), format!("greater {n}")]);
-    }
     if let Some(packet) = &event.packet {
         for address in [packet.ip.src, packet.ip.dst].into_iter().flatten() {
             let bits = if address.is_ipv4() { [8, 24, 31] } else { [16, 64, 127] };
@@ -268,8 +283,14 @@ impl Both {
     }
 }
 
-fn expressions(atoms: Vec<String>) -> impl Strategy<Value = String> {
-    select(atoms).prop_recursive(4, 16, 3, |inner| {
+fn expressions(captured: Vec<String>, made: Vec<String>) -> impl Strategy<Value = String> {
+    let lengths = (select(vec!["less", "greater"]), 30..130_u32);
+    let word = prop_oneof![
+        1 => lengths.prop_map(|(word, n)| format!("{word} {n}")),
+        3 => select(captured),
+        5 => select(made),
+    ];
+    word.prop_recursive(3, 8, 3, |inner| {
         prop_oneof![
             inner.clone().prop_map(|expression| format!("not ({expression})")),
             (inner.clone(), select(vec!["and", "or"]), inner)
@@ -280,28 +301,29 @@ fn expressions(atoms: Vec<String>) -> impl Strategy<Value = String> {
 
 #[test]
 fn what_matches_passes_the_kernel() {
-    let (frames, atoms) = samples();
+    let (captured, made) = (Samples::captured(), Samples::made());
     let spoil = prop_oneof![
         3 => Just(Vec::new()),
         1 => prop::collection::vec((any::<Index>(), any::<u8>()), 1..4),
     ];
     let strategy = (
-        expressions(atoms),
+        expressions(captured.words, made.words),
         prop::collection::vec(
-            (any::<Index>(), spoil, prop::option::weighted(0.1, any::<Index>())),
+            (any::<(bool, Index)>(), spoil, prop::option::weighted(0.1, any::<Index>())),
             60,
         ),
     );
     let dropped = std::cell::Cell::new(0_u64);
     let mut runner = TestRunner::new(ProptestConfig {
-        cases: 3000,
+        cases: 6000,
         failure_persistence: None,
         ..ProptestConfig::default()
     });
     let outcome = runner.run(&strategy, |(expression, chosen)| {
         let both = Both::new(&expression);
-        for (which, spoil, cut) in chosen {
-            let (link, mut frame) = which.get(&frames).clone();
+        for ((here, which), spoil, cut) in chosen {
+            let frames = if here { &made.frames } else { &captured.frames };
+            let (link, mut frame) = which.get(frames).clone();
             for (at, byte) in spoil {
                 // Where headers are.
                 let len = frame.len().min(110);

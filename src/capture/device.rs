@@ -124,7 +124,8 @@ impl Opened {
             name: Some(name.as_bytes().into()),
         };
         if let Some(expression) = settings.kernel_filter(interface.link) {
-            capture.filter(&expression, true)?;
+            // Where it cannot be set, everything comes, and is asked here as ever.
+            let _ = capture.filter(&expression, true);
         }
         Ok(Self { capture, interface })
     }
