@@ -1,7 +1,7 @@
 //! Live devices: their records in one stream, by time.
 //!
-//! Each device is read by a thread of its own ([`super::device`]) into the ring
-//! ([`super::ring`]); here the lanes of the ring are merged. A record is handed on when every
+//! Each device is read by a thread of its own (`device`) into the ring
+//! (`ring`); here the lanes of the ring are merged. A record is handed on when every
 //! other device has shown a later one, or a moment after it came: longer than a kernel keeps
 //! packets back, so that what was captured before it on another device has come as well. What
 //! comes later all the same is handed on late: nothing is lost for order's sake.
