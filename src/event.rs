@@ -1,5 +1,7 @@
 //! A frame and what was found in it. Everything borrows from the batch that holds the bytes.
 
+pub mod notice;
+
 use crate::error::DecodeError;
 use crate::packet::Packet;
 use crate::pf::Direction;

@@ -39,7 +39,7 @@ const OWNERS: [(&str, &[&str]); 12] = [
     ("arc_swap", &["ipsec/live.rs"]),
     ("base64", &["sink/community.rs"]),
     ("clap", &["cli/", "cli.rs"]),
-    ("crossbeam_channel", &["engine.rs", "engine/", "capture/ahead.rs"]),
+    ("crossbeam_channel", &["engine.rs", "engine/"]),
     ("etherparse", &["packet.rs", "packet/"]),
     ("hostname", &["cli/", "cli.rs"]),
     ("nom", &["wire/", "vici/codec.rs"]),

@@ -1,76 +1,147 @@
-//! Live devices through libpcap: their packets in batches.
+//! Live devices: their records in one stream, by time.
 //!
-//! The devices are opened in immediate mode and read without blocking; between reads the thread
-//! waits on their descriptors. So a packet is handed on at once, and a burst as one batch, in the
-//! order of the packets' times.
+//! Each device is read by a thread of its own (`device`) into the ring
+//! (`ring`); here the lanes of the ring are merged. A record is handed on when every
+//! other device has shown a later one, or a moment after it came: longer than a kernel keeps
+//! packets back, so that what was captured before it on another device has come as well. What
+//! comes later all the same is handed on late: nothing is lost for order's sake.
 
-use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::io::{self, PipeWriter, Write};
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use pcap::{Active, Capture, Device, Error};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
-use super::fault::{Cause, Fault};
+use super::device::{Device, Opened};
 use super::file::Filled;
-use super::{Batch, Interface, MAX_RECORD_LEN, Record, Records};
+use super::list;
+use super::ring::{Chunk, Item, Ring, State};
+use super::{Batch, Interface, Record, Records};
+use crate::event::notice::{Notice, What};
 use crate::text::escaped;
-use crate::time::{Precision, Timestamp};
-use crate::wire::ByteOrder;
-use crate::wire::link::LinkType;
+use crate::time::Timestamp;
 
-/// How long a wait for packets lasts before the stop flag is looked at.
-const WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+pub use super::device::Settings;
+pub use super::ring::Counters;
+
+/// How long a record waits for those of other devices, once it has come.
+const HOLD: Duration = Duration::from_millis(40);
+/// How often is looked for devices that have come, where all of a kind are read.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// A batch that has so many bytes is handed on.
 const FULL: usize = 256 * 1024;
 
-/// How to open a device.
-#[derive(Debug, Clone, Copy)]
-pub struct Settings {
-    /// Bytes to take of each packet.
-    pub snaplen: u32,
-    /// Also take packets that are not for this host.
-    pub promiscuous: bool,
-    /// The kernel's buffer in bytes; the system's own size if `None`.
-    pub buffer: Option<i32>,
-}
+/// `-i` with this name is all pflog and pfsync devices.
+pub const ANY_PF: &str = "any-pf";
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self { snaplen: MAX_RECORD_LEN, promiscuous: false, buffer: None }
-    }
-}
-
-/// What the kernel counted since the devices were opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counters {
-    /// Packets that reached libpcap's filter.
-    pub received: u32,
-    /// Packets dropped by the kernel for want of room.
-    pub dropped: u32,
-    /// Packets dropped by the interface or its driver.
-    pub if_dropped: u32,
-}
-
-/// Open devices.
+/// Devices as they were opened, not yet read.
 pub struct Live {
-    /// One an interface, in their order.
-    captures: Vec<Capture<Active>>,
-    interfaces: Arc<[Interface]>,
+    control: Control,
+    waiting: Vec<(Device, Opened)>,
+    /// Devices that appear are read too.
+    any: bool,
+    /// For each lane what it is read from.
+    heads: Vec<Option<Head>>,
     frames: u64,
+}
+
+/// A chunk that is being read.
+struct Head {
+    chunk: Chunk,
+    /// What it took in the ring.
+    cost: usize,
+    next: usize,
+}
+
+/// A hand on the devices from another thread.
+#[derive(Clone)]
+pub struct Control {
+    ring: Arc<Ring>,
     stop: Arc<AtomicBool>,
-    at_end: Box<dyn FnMut(Vec<Counters>) + Send>,
+    wakers: Arc<Mutex<Vec<PipeWriter>>>,
+    settings: Arc<Settings>,
 }
 
 impl std::fmt::Debug for Live {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Live").field("interfaces", &self.interfaces).finish_non_exhaustive()
+        f.debug_struct("Live").field("control", &self.control).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control").field("stop", &self.stop).finish_non_exhaustive()
+    }
+}
+
+impl Control {
+    /// Makes every device's thread look at the stop flag and at the kernel's counters.
+    pub fn wake(&self) {
+        let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        // A thread that has ended needs no waking.
+        wakers.iter_mut().for_each(|waker| drop(waker.write(&[0])));
+        self.ring.wake();
+    }
+
+    /// Ends the capture: what has been captured still comes.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.wake();
+    }
+
+    /// What has been counted so far, of all devices.
+    pub fn counters(&self) -> Counters {
+        self.ring.lock().counters()
+    }
+
+    /// What has been counted so far of each interface that records name, in their order.
+    pub fn by_interface(&self) -> Vec<Counters> {
+        self.ring.lock().by_interface()
+    }
+
+    /// Waits, after a stop, for the devices' threads, but not longer than this; gives what was
+    /// counted in all.
+    pub fn settled(&self, long: Duration) -> Counters {
+        self.ring.settled(long)
+    }
+
+    /// A device that is open, with a lane of its own.
+    fn device(&self, name: &str) -> io::Result<Device> {
+        let (wake, waker) = io::pipe()?;
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
+        Ok(Device {
+            name: name.to_owned(),
+            settings: Arc::clone(&self.settings),
+            ring: Arc::clone(&self.ring),
+            lane: self.ring.add_lane(name.as_bytes()),
+            wake,
+            stop: Arc::clone(&self.stop),
+        })
+    }
+
+    /// Reads devices that appear besides those that are known.
+    fn look_for_more(&self, mut known: Vec<String>) {
+        while !self.stop.load(Ordering::Relaxed) {
+            thread::park_timeout(LOOK_EVERY);
+            for name in list::pf_devices().unwrap_or_default() {
+                if known.contains(&name) || self.stop.load(Ordering::Relaxed) {
+                    continue;
+                }
+                // One that is not ready yet is tried again.
+                let Ok(opened) = Opened::new(&name, &self.settings) else { continue };
+                let Ok(device) = self.device(&name) else { continue };
+                known.push(name);
+                self.ring.tell(device.lane, super::device::now(), What::Start);
+                thread::spawn(move || device.run(opened));
+            }
+        }
     }
 }
 
 impl Live {
-    /// Opens devices. The capture ends when `stop` becomes true; when it is closed, `at_end`
-    /// is told what the kernel counted of each, or nothing where it does not.
+    /// Opens devices; none is read before the first batch is filled. The capture ends when `stop`
+    /// is true and [`Control::wake`] is called, or by [`Control::stop`].
     ///
     /// # Errors
     /// libpcap's message, behind the device's name: no such device, no permission, …
@@ -78,166 +149,191 @@ impl Live {
         devices: &[String],
         settings: Settings,
         stop: Arc<AtomicBool>,
-        at_end: impl FnMut(Vec<Counters>) + Send + 'static,
     ) -> Result<Self, String> {
-        let (mut captures, mut interfaces) = (Vec::new(), Vec::new());
+        let control = Control {
+            ring: Arc::new(Ring::new(settings.ring)),
+            stop,
+            wakers: Arc::default(),
+            settings: Arc::new(settings),
+        };
+        let any = devices.iter().any(|name| name == ANY_PF);
+        let mut names: Vec<String> = Vec::new();
         for device in devices {
-            let (capture, interface) = Self::open_one(device, settings).map_err(|error| {
-                let message = match error {
-                    Error::PcapError(message) => message,
-                    other => other.to_string(),
+            let named =
+                if device == ANY_PF { list::pf_devices()? } else { vec![list::named(device)?] };
+            names
+                .extend(named.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
+        }
+        let mut waiting = Vec::new();
+        for name in &names {
+            let said =
+                |what: &dyn std::fmt::Display| format!("{}: {what}", escaped(name.as_bytes()));
+            let opened = Opened::new(name, &control.settings).map_err(|error| said(&error))?;
+            let device = control.device(name).map_err(|error| said(&error))?;
+            control.ring.interface(&opened.interface);
+            waiting.push((device, opened));
+        }
+        Ok(Self { control, waiting, any, heads: Vec::new(), frames: 0 })
+    }
+
+    /// A hand on the devices.
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// The devices that were opened.
+    pub fn opened(&self) -> impl Iterator<Item = &Interface> {
+        self.waiting.iter().map(|(_, opened)| &opened.interface)
+    }
+
+    /// Starts the devices' threads.
+    fn start(&mut self) {
+        let known = self.waiting.iter().map(|(device, _)| device.name.clone()).collect();
+        for (device, opened) in self.waiting.drain(..) {
+            thread::spawn(move || device.run(opened));
+        }
+        if mem::take(&mut self.any) {
+            let control = self.control.clone();
+            thread::spawn(move || control.look_for_more(known));
+        }
+    }
+
+    /// Puts what the lanes have next into their heads, and the notices on the way into the
+    /// batch. True if no lane is without a head that might still get one.
+    fn refill(&mut self, state: &mut State, batch: &mut Batch) -> bool {
+        self.heads.resize_with(state.lanes.len(), || None);
+        let mut complete = true;
+        for (head, lane) in self.heads.iter_mut().zip(&mut state.lanes) {
+            while head.is_none() {
+                let Some(item) = lane.items.pop_front() else {
+                    complete &= lane.ended;
+                    break;
                 };
-                format!("{}: {message}", escaped(device.as_bytes()))
-            })?;
-            captures.push(capture);
-            interfaces.push(interface);
+                let cost = item.cost();
+                match item {
+                    Item::Chunk(chunk) => *head = Some(Head { chunk, cost, next: 0 }),
+                    Item::Notice(notice) => {
+                        batch.notices.push(Notice { before: batch.records.len(), ..notice });
+                    }
+                }
+            }
         }
-        let (interfaces, at_end) = (interfaces.into(), Box::new(at_end));
-        Ok(Self { captures, interfaces, frames: 0, stop, at_end })
+        complete
     }
 
-    fn open_one(device: &str, settings: Settings) -> Result<(Capture<Active>, Interface), Error> {
-        let snaplen = i32::try_from(settings.snaplen).unwrap_or(i32::MAX);
-        let mut inactive = Capture::from_device(device)?
-            .snaplen(snaplen)
-            .promisc(settings.promiscuous)
-            .immediate_mode(true);
-        if let Some(bytes) = settings.buffer {
-            inactive = inactive.buffer_size(bytes);
+    /// The lane with the oldest record, and the time up to which its records are the oldest.
+    fn oldest(&self) -> Option<(usize, Timestamp)> {
+        let mut oldest: Option<(Timestamp, usize)> = None;
+        let mut until = Timestamp(i64::MAX);
+        for (lane, head) in self.heads.iter().enumerate() {
+            let record = head.as_ref().and_then(|head| head.chunk.records.get(head.next));
+            let Some(ts) = record.map(|record| record.ts) else { continue };
+            match oldest {
+                Some((before, _)) if before <= ts => until = until.min(ts),
+                _ => {
+                    until = oldest.map_or(until, |(before, _)| until.min(before));
+                    oldest = Some((ts, lane));
+                }
+            }
         }
-        let capture = inactive.open().and_then(Capture::setnonblock)?;
-        let link = u32::try_from(capture.get_datalink().0).unwrap_or(u32::MAX);
-        let order = if cfg!(target_endian = "big") { ByteOrder::Big } else { ByteOrder::Little };
-        let interface = Interface {
-            link: LinkType::from_dlt(link),
-            order,
-            precision: Precision::Micros,
-            fcs_len: 0,
-            name: Some(device.as_bytes().into()),
-            file: None,
-        };
-        Ok((capture, interface))
+        oldest.map(|(_, lane)| (lane, until))
     }
 
-    /// Takes the packets that are there, up to a full batch of each device.
-    fn drain(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        for (interface, capture) in (0..).zip(&mut self.captures) {
-            take(capture, interface, batch)?;
+    /// Moves a lane's records up to a time into the batch; gives back the head that is spent by
+    /// that.
+    fn hand_on(&mut self, lane: usize, until: Timestamp, batch: &mut Batch) -> Option<Head> {
+        let slot = self.heads.get_mut(lane)?;
+        let head = slot.as_mut()?;
+        let rest = head.chunk.records.get(head.next..).unwrap_or_default();
+        if head.next == 0 && batch.records.is_empty() && rest.iter().all(|r| r.ts <= until) {
+            mem::swap(&mut batch.records, &mut head.chunk.records);
+            mem::swap(&mut batch.bytes, &mut head.chunk.bytes);
+            head.next = batch.records.len();
+        } else {
+            let first = rest.first().map(|record| record.ts);
+            for record in rest {
+                // The oldest goes whatever its neighbours' order.
+                if (record.ts > until && Some(record.ts) != first) || batch.bytes.len() >= FULL {
+                    break;
+                }
+                let start = record.start as usize;
+                let end = start.saturating_add(record.caplen as usize);
+                let bytes = head.chunk.bytes.get(start..end).unwrap_or_default();
+                let start = u32::try_from(batch.bytes.len()).unwrap_or(u32::MAX);
+                batch.records.push(Record { start, ..*record });
+                batch.bytes.extend_from_slice(bytes);
+                head.next += 1;
+            }
         }
-        if self.captures.len() > 1 {
-            batch.records.sort_by_key(|record| record.ts);
-        }
-        Ok(())
+        let spent = head.next >= head.chunk.records.len() || head.chunk.records.is_empty();
+        spent.then(|| slot.take()).flatten()
     }
-
-    /// The counters of the devices, one each, if all count.
-    fn counters(&mut self) -> Vec<Counters> {
-        let counters = self.captures.iter_mut().map(|capture| {
-            let counted = capture.stats().ok()?;
-            let (received, dropped) = (counted.received, counted.dropped);
-            Some(Counters { received, dropped, if_dropped: counted.if_dropped })
-        });
-        counters.collect::<Option<_>>().unwrap_or_default()
-    }
-
-    /// The end of the capture, by a fault of the device or because it was asked for.
-    fn end(&self, fault: Option<Error>) -> Filled {
-        let fault = fault.map(|error| {
-            let cause = Cause::Read(std::io::Error::other(error.to_string()));
-            Fault { cause, record: self.frames + 1, offset: 0 }
-        });
-        Filled { more: false, fault }
-    }
-}
-
-/// Takes the packets of one device that are there.
-fn take(capture: &mut Capture<Active>, interface: u32, batch: &mut Batch) -> Result<(), Error> {
-    let full = batch.bytes.len() + FULL;
-    while batch.bytes.len() < full {
-        let packet = match capture.next_packet() {
-            Ok(packet) => packet,
-            Err(Error::TimeoutExpired | Error::NoMorePackets) => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        let ts = packet.header.ts;
-        #[allow(clippy::useless_conversion, reason = "time_t and suseconds_t differ by system")]
-        let (seconds, micros) = (i64::from(ts.tv_sec), i64::from(ts.tv_usec));
-        let nanos = seconds.saturating_mul(1_000_000_000).saturating_add(micros * 1000);
-        batch.records.push(Record {
-            ts: Timestamp(nanos),
-            start: u32::try_from(batch.bytes.len()).unwrap_or(u32::MAX),
-            caplen: u32::try_from(packet.data.len()).unwrap_or(u32::MAX),
-            len: packet.header.len,
-            interface,
-            offset: 0,
-        });
-        batch.bytes.extend_from_slice(packet.data);
-    }
-    Ok(())
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
-        let counters = self.counters();
-        (self.at_end)(counters);
+        self.control.stop();
+        // A device whose thread was never started has nobody to say so.
+        for (device, _) in &self.waiting {
+            self.control.ring.end(device.lane);
+        }
     }
 }
 
 impl Records for Live {
     fn interfaces(&self) -> Arc<[Interface]> {
-        Arc::clone(&self.interfaces)
+        Arc::clone(&self.control.ring.lock().interfaces)
     }
 
-    /// Waits for packets; gives at least one unless the capture ends.
+    /// Waits for packets or notices; gives at least one unless the capture ends.
     fn fill(&mut self, batch: &mut Batch) -> Filled {
+        self.start();
         batch.records.clear();
         batch.bytes.clear();
+        batch.notices.clear();
         batch.first_frame = self.frames + 1;
-        if !Arc::ptr_eq(&batch.interfaces, &self.interfaces) {
-            batch.interfaces = Arc::clone(&self.interfaces);
-        }
-        loop {
-            if let Err(error) = self.drain(batch) {
-                self.frames += batch.records.len() as u64;
-                return self.end(Some(error));
+        let ring = Arc::clone(&self.control.ring);
+        let mut spent = None;
+        let more = loop {
+            let mut state = ring.lock();
+            if let Some((lane, Head { chunk, cost, .. })) = spent.take() {
+                state.recycle(lane, chunk, cost);
             }
-            if !batch.records.is_empty() {
-                self.frames += batch.records.len() as u64;
-                return Filled { more: true, fault: None };
+            let complete = self.refill(&mut state, batch);
+            if !Arc::ptr_eq(&batch.interfaces, &state.interfaces) {
+                batch.interfaces = Arc::clone(&state.interfaces);
             }
-            if self.stop.load(Ordering::Relaxed) {
-                return self.end(None);
+            let something = !batch.records.is_empty() || !batch.notices.is_empty();
+            if batch.bytes.len() >= FULL {
+                break true;
             }
-            let descriptors: Vec<_> = self.captures.iter().map(AsFd::as_fd).collect();
-            let polled = |descriptor| PollFd::new(descriptor, PollFlags::IN);
-            let mut polled: Vec<_> = descriptors.iter().map(polled).collect();
-            // A signal ends the wait early, which is as good as a time-out.
-            let _ = poll(&mut polled, Some(&WAIT));
-        }
+            let Some((lane, until)) = self.oldest() else {
+                if something {
+                    break true;
+                }
+                // Without a device the first one is still waited for.
+                if complete && self.control.stop.load(Ordering::Relaxed) {
+                    break false;
+                }
+                drop(ring.wait(state, None));
+                continue;
+            };
+            if !complete {
+                let head = self.heads.get(lane).and_then(Option::as_ref);
+                let due = head.map_or_else(Instant::now, |head| head.chunk.arrived + HOLD);
+                let left = due.saturating_duration_since(Instant::now());
+                if !left.is_zero() {
+                    if something {
+                        break true;
+                    }
+                    drop(ring.wait(state, Some(left)));
+                    continue;
+                }
+            }
+            drop(state);
+            spent = self.hand_on(lane, until, batch).map(|head| (lane, head));
+        };
+        self.frames += batch.records.len() as u64;
+        Filled { more, fault: None }
     }
-}
-
-/// A device that libpcap can open.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// Its name, for `-i`.
-    pub name: String,
-    /// What the system says it is.
-    pub description: Option<String>,
-    /// It is up.
-    pub up: bool,
-}
-
-/// The devices that libpcap knows of.
-///
-/// # Errors
-/// libpcap's message.
-pub fn devices() -> Result<Vec<Listed>, String> {
-    let all = Device::list().map_err(|error| error.to_string())?;
-    let listed = |device: Device| Listed {
-        up: device.flags.is_up(),
-        name: device.name,
-        description: device.desc,
-    };
-    Ok(all.into_iter().map(listed).collect())
 }

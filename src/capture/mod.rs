@@ -5,13 +5,17 @@
 //! once at most, from the system into the batch.
 
 #[cfg(feature = "live")]
-pub mod ahead;
+pub mod bpf;
 mod compress;
 pub mod defrag;
+#[cfg(feature = "live")]
+mod device;
 pub mod fault;
 pub mod file;
 pub mod follow;
 mod interfaces;
+#[cfg(feature = "live")]
+pub mod list;
 #[cfg(feature = "live")]
 pub mod live;
 pub mod merge;
@@ -19,12 +23,15 @@ pub mod offset;
 mod pcap;
 mod pcapng;
 pub mod remark;
+#[cfg(feature = "live")]
+mod ring;
 #[cfg(test)]
 mod sample;
 mod source;
 
 use std::sync::Arc;
 
+use crate::event::notice::Notice;
 use crate::event::{Flow, Frame, Place};
 use crate::states::Suspicion;
 use crate::time::{Precision, Timestamp};
@@ -136,6 +143,8 @@ pub struct Batch {
     pub belongs: Vec<Belongs>,
     /// Suspicious packets of this batch, in the order of their frames.
     pub suspected: Vec<Suspected>,
+    /// What happened to the source, each in its place among the records.
+    pub notices: Vec<Notice>,
 }
 
 impl Batch {

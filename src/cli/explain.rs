@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
         let flow =
             if last >= args.frame { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         // A frame that cannot be read says so in its own words.
-        Ok(Consumed { undecoded: Undecoded::default(), flow })
+        Ok(Consumed { frames: 0, packets: 0, undecoded: Undecoded::default(), flow })
     };
     let mut join = Join::new(&feeds, &Offsets::default());
     let mut reading = Reading::new(err);

@@ -1,25 +1,56 @@
-//! Devices: their list, and reading one.
+//! Devices: their lists, and reading them.
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::args::Device;
 use super::reading::{Consumed, Reading, stop_by_signal};
+use super::signals::Watch;
 use super::{Error, Status};
 use crate::capture::Batch;
-use crate::capture::ahead::Ahead;
-use crate::capture::live::{Counters, Live, Settings, devices};
+use crate::capture::bpf;
+use crate::capture::list::{data_link, data_links, devices};
+use crate::capture::live::{ANY_PF, Control, Counters, Live, Settings};
 use crate::engine::Work;
+use crate::filter::Filter;
 use crate::text::escaped;
+use crate::wire::link::LinkType;
 
-/// How long the end waits for the kernel's counters: more than the reader's wait for packets.
+/// How long the end waits for the devices' last counters: more than their threads take.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// What is done instead of reading: -D, -L and -d.
+pub(super) fn instead(
+    args: &Device,
+    filter: &Filter,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<Option<Status>, Error> {
+    if args.list {
+        return list(out).map(Some);
+    }
+    if !args.list_links && !args.show_filter {
+        return Ok(None);
+    }
+    let settings = settings(args, filter)?;
+    let shown = match args.list_links {
+        true => list_links(args, &settings, out),
+        false => show_filter(args, &settings, out),
+    };
+    shown.map(|shown| match shown {
+        Ok(()) => Some(Status::Done),
+        Err(message) => {
+            // Nobody is left to tell if standard error is gone.
+            let _ = writeln!(err, "pfscope: {message}");
+            Some(Status::Failed)
+        }
+    })
+}
+
 /// -D: the devices, as tcpdump lists them.
-pub(super) fn list(out: &mut dyn Write) -> Result<Status, Error> {
+fn list(out: &mut dyn Write) -> Result<Status, Error> {
     let devices = devices().map_err(Error::Usage)?;
     for (number, device) in (1..).zip(devices) {
         let name = escaped(device.name.as_bytes());
@@ -27,62 +58,190 @@ pub(super) fn list(out: &mut dyn Write) -> Result<Status, Error> {
         if let Some(description) = device.description {
             write!(out, " ({})", escaped(description.as_bytes()))?;
         }
-        writeln!(out, "{}", if device.up { " [Up]" } else { "" })?;
+        match &*device.flags.join(", ") {
+            "" => writeln!(out)?,
+            flags => writeln!(out, " [{flags}]")?,
+        }
     }
     Ok(Status::Done)
 }
 
-/// -i: reads devices until SIGINT or SIGTERM, or until the consumer has enough. What the kernel
-/// counted comes back, of each device.
+/// -L: the link types of each device, as tcpdump lists them.
+fn list_links(
+    args: &Device,
+    settings: &Settings,
+    out: &mut dyn Write,
+) -> Result<Result<(), String>, Error> {
+    for device in &args.interfaces {
+        let links = match data_links(device, settings) {
+            Ok(links) => links,
+            Err(message) => return Ok(Err(message)),
+        };
+        let device = escaped(device.as_bytes());
+        writeln!(out, "Data link types for {device} (use option -y to set):")?;
+        for link in links {
+            writeln!(out, "  {} ({})", link.name, link.description)?;
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// -d: the kernel's part of the filter, and ours.
+fn show_filter(
+    args: &Device,
+    settings: &Settings,
+    out: &mut dyn Write,
+) -> Result<Result<(), String>, Error> {
+    let mut links = Vec::new();
+    if args.interfaces.is_empty() {
+        links.push((String::new(), settings.link.unwrap_or(1)));
+    } else {
+        let live = match Live::open(&args.interfaces, settings.clone(), Arc::default()) {
+            Ok(live) => live,
+            Err(message) => return Ok(Err(message)),
+        };
+        for interface in live.opened() {
+            let name = escaped(interface.name.as_deref().unwrap_or_default());
+            links.push((format!(" for {name}"), interface.link.0.cast_signed()));
+        }
+    }
+    for (device, link) in links {
+        let read = LinkType::from_dlt(link.cast_unsigned());
+        let name = read.name().map_or_else(|| link.to_string(), str::to_owned);
+        writeln!(out, "# the kernel's part{device}, link-type {name}:")?;
+        match settings.kernel_filter(read) {
+            None => writeln!(out, "# none: every packet passes")?,
+            Some(expression) => match bpf::listing(&expression, link) {
+                Ok(listing) => out.write_all(listing.as_bytes())?,
+                Err(message) => return Ok(Err(message)),
+            },
+        }
+    }
+    match settings.filter.is_empty() {
+        true => writeln!(out, "# pfscope's part: none: every packet matches")?,
+        false => writeln!(out, "# pfscope's part, of the packets that pass:\n{}", settings.filter)?,
+    }
+    Ok(Ok(()))
+}
+
+/// What the options come to.
+fn settings(args: &Device, filter: &Filter) -> Result<Settings, Error> {
+    let default = Settings::default();
+    let unknown = |name: &String| {
+        Error::Usage(format!("-y {name}: no link type has this name (-L lists the device's)"))
+    };
+    let link = args.link_type.as_ref().map(|name| data_link(name).ok_or_else(|| unknown(name)));
+    let snaplen = args.snaplen.filter(|&bytes| bytes > 0);
+    Ok(Settings {
+        snaplen: snaplen.map_or(default.snaplen, |bytes| bytes.min(default.snaplen)),
+        buffer: args.buffer.map(|kib| kib.saturating_mul(1024)),
+        immediate: args.immediate,
+        link: link.transpose()?,
+        filter: filter.clone(),
+        ring: usize::try_from(args.ring).unwrap_or(usize::MAX).saturating_mul(1024 * 1024),
+        ..default
+    })
+}
+
+/// -i: reads devices until SIGINT or SIGTERM, or until the consumer has enough. `filter` is what
+/// the consumer wants; the kernel is given what it can answer of it. What each device has counted
+/// comes back.
 pub(super) fn follow<W: Work>(
     args: &Device,
+    filter: &Filter,
     prepare: impl FnMut(&mut Batch) + Send + 'static,
     strict: bool,
     workers: Vec<W>,
     err: &mut dyn Write,
-    consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
+    mut consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
 ) -> Result<(Status, Vec<Counters>), Error> {
     let stop = stop_by_signal()?;
-    let mut settings =
-        Settings { buffer: args.buffer.map(|kib| kib * 1024), ..Settings::default() };
-    if let Some(snaplen) = args.snaplen.filter(|&bytes| bytes > 0) {
-        settings.snaplen = snaplen.min(settings.snaplen);
-    }
-    let (tell, counted) = mpsc::channel();
-    let at_end = move |counters| {
-        // Nobody waits any longer.
-        let _ = tell.send(counters);
-    };
-    let live = match Live::open(&args.interfaces, settings, Arc::clone(&stop), at_end) {
+    let settings = settings(args, filter)?;
+    let snaplen = settings.snaplen;
+    let live = match Live::open(&args.interfaces, settings, Arc::clone(&stop)) {
         Ok(live) => live,
         Err(message) => {
             writeln!(err, "pfscope: {message}")?;
             return Ok((Status::Failed, Vec::new()));
         }
     };
+    introduce(&live, snaplen, err)?;
+    // The devices are open; their threads start when the first batch is filled.
+    let tally = Tally::new(live.control());
+    let watch = Watch::start(tally.clone())?;
+    let counting = |output: &mut W::Output| {
+        let consumed = consume(output)?;
+        tally.frames.fetch_add(consumed.frames, Ordering::Relaxed);
+        tally.packets.fetch_add(consumed.packets, Ordering::Relaxed);
+        Ok(consumed)
+    };
     let (name, mut reading) = (args.interfaces.join(","), Reading::new(err));
-    // What is held must not stop the reading.
-    let source = Ahead::new(live)?;
-    let ended = reading.source(name.as_bytes(), (source, prepare), None, strict, workers, consume);
-    stop.store(true, Ordering::Relaxed);
+    let ended = reading.source(name.as_bytes(), (live, prepare), None, strict, workers, counting);
+    tally.control.stop();
     let status = reading.status;
     ended.map(drop)?;
-    let counters = counted.recv_timeout(PATIENCE).unwrap_or_default();
-    if !counters.is_empty() {
-        report(&counters, err)?;
-    }
-    Ok((status, counters))
+    tally.control.settled(PATIENCE);
+    err.write_all(tally.summary("\n").as_bytes())?;
+    drop(watch);
+    Ok((status, tally.control.by_interface()))
 }
 
-/// What the kernel counted, in tcpdump's words.
-fn report(counters: &[Counters], err: &mut dyn Write) -> io::Result<()> {
-    let sum = |of: fn(&Counters) -> u32| counters.iter().map(of).map(u64::from).sum::<u64>();
-    let (received, dropped) = (sum(|counted| counted.received), sum(|counted| counted.dropped));
-    let if_dropped = sum(|counted| counted.if_dropped);
-    writeln!(err, "{received} packets received by filter")?;
-    writeln!(err, "{dropped} packets dropped by kernel")?;
-    if if_dropped > 0 {
-        writeln!(err, "{if_dropped} packets dropped by interface")?;
+/// Says what is read, in tcpdump's words, and what the snapshot length cuts.
+fn introduce(live: &Live, snaplen: u32, err: &mut dyn Write) -> io::Result<()> {
+    let mut none = true;
+    for interface in live.opened() {
+        none = false;
+        let name = escaped(interface.name.as_deref().unwrap_or_default());
+        let link = interface.link;
+        let link_name = link.name().map_or_else(|| link.0.to_string(), str::to_owned);
+        writeln!(
+            err,
+            "pfscope: listening on {name}, link-type {link_name}, snapshot length {snaplen} bytes"
+        )?;
+        if let Some(least) = link.headers_len().filter(|&least| snaplen < least) {
+            writeln!(
+                err,
+                "pfscope: {name}: -s {snaplen} may cut the IP header: it ends within {least} bytes"
+            )?;
+        }
+    }
+    if none {
+        writeln!(err, "pfscope: {ANY_PF}: no pflog or pfsync device is there yet: waiting")?;
     }
     Ok(())
+}
+
+/// What has been counted: where it was captured, and what was made of it.
+#[derive(Clone)]
+pub(super) struct Tally {
+    pub(super) control: Control,
+    frames: Arc<AtomicU64>,
+    packets: Arc<AtomicU64>,
+}
+
+impl Tally {
+    fn new(control: Control) -> Self {
+        Self { control, frames: Arc::default(), packets: Arc::default() }
+    }
+
+    /// The counters in tcpdump's words, and the ring's.
+    pub(super) fn summary(&self, between: &str) -> String {
+        let counters = self.control.counters();
+        let packets = self.packets.load(Ordering::Relaxed);
+        let mut parts = vec![
+            format!("{packets} packets captured"),
+            format!("{} packets received by filter", counters.received),
+            format!("{} packets dropped by kernel", counters.dropped),
+        ];
+        if counters.if_dropped > 0 {
+            parts.push(format!("{} packets dropped by interface", counters.if_dropped));
+        }
+        parts.push(format!("{} packets dropped by ring", counters.ring_dropped));
+        parts.join(between) + "\n"
+    }
+
+    /// Packets that were captured and have not been through the consumer.
+    pub(super) fn left(&self) -> u64 {
+        self.control.counters().taken.saturating_sub(self.frames.load(Ordering::Relaxed))
+    }
 }

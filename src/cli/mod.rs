@@ -18,6 +18,8 @@ mod rules;
 mod ruleset;
 mod save;
 mod selection;
+#[cfg(feature = "live")]
+mod signals;
 mod states;
 mod summary;
 mod together;

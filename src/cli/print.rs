@@ -48,6 +48,7 @@ struct Renderer {
 #[derive(Default)]
 struct Rendered {
     page: Page,
+    frames: u64,
     events: u64,
     undecoded: Undecoded,
     recorded: Recorded,
@@ -59,14 +60,22 @@ impl Work for Renderer {
     fn work(&mut self, batch: &Batch, writers: &[Writer], output: &mut Rendered) {
         output.page.clear();
         output.events = 0;
+        output.frames = batch.records.len() as u64;
         if let Some(recorder) = self.recorder {
             recorder.begin(batch, &mut output.recorded);
         }
+        let mut happened = batch.notices.iter().peekable();
         output.undecoded = self.selection.each(batch, writers, |event| {
             output.events += 1;
             if let Some(recorder) = self.recorder {
                 recorder.record(event, batch, &mut output.page, &mut output.recorded);
                 return;
+            }
+            let at = event.frame.number.saturating_sub(batch.first_frame);
+            while let Some(notice) = happened.next_if(|notice| notice.before as u64 <= at) {
+                if let Some(notices) = &mut self.notices {
+                    notices.tell(notice, &mut output.page);
+                }
             }
             if let Some(sink) = &mut self.sink {
                 sink.event(event, &mut output.page);
@@ -78,20 +87,24 @@ impl Work for Renderer {
                 }
             }
         });
+        if let Some(notices) = &mut self.notices {
+            happened.for_each(|notice| notices.tell(notice, &mut output.page));
+        }
     }
 }
 
 pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
-    #[cfg(feature = "live")]
-    if args.device.list {
-        return super::live::list(out);
-    }
     let style = TimeStyle::from_count(args.time)
         .ok_or_else(|| Error::Usage("-t can be given five times at most".to_owned()))?;
     let tunnels = args.tunnels.vici.is_some() || !args.tunnels.sas.is_empty();
     let mut settings =
         Settings::new(&args.common, &filter(args)?, tunnels).map_err(|error| hint(error, args))?;
     ruleset::provide(&mut settings, args.from.rules.as_deref(), err)?;
+    #[cfg(feature = "live")]
+    if let Some(status) = super::live::instead(&args.device, &settings.selection.filter, out, err)?
+    {
+        return Ok(status);
+    }
     let sinks = Sinks::new(args, &settings, style)?;
     let (known, whole) = Known::new(&args.tunnels, err)?;
     settings.selection.tunnels = known.as_ref().map(|known| known.tunnels.clone());
@@ -111,8 +124,9 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
             found(batch);
         };
         let strict = args.common.strict;
+        let (device, filter) = (&args.device, &settings.selection.filter);
         let (status, counters) =
-            super::live::follow(&args.device, prepare, strict, workers, err, consume)?;
+            super::live::follow(device, filter, prepare, strict, workers, err, consume)?;
         if let Some(saver) = &mut printer.saver {
             saver.counted(&counters);
         }
@@ -224,6 +238,7 @@ impl<'a> Printer<'a> {
     }
 
     fn consume(&mut self, rendered: &Rendered, out: &mut dyn Write) -> io::Result<Consumed> {
+        let (frames, packets) = (rendered.frames, rendered.events);
         let undecoded = rendered.undecoded.clone();
         if let Some(saver) = &mut self.saver {
             let there = rendered.page.events();
@@ -234,6 +249,8 @@ impl<'a> Printer<'a> {
             self.events += wanted as u64;
             let done = flow.is_break() || self.args.count == Some(self.events);
             return Ok(Consumed {
+                frames,
+                packets: wanted as u64,
                 undecoded: printed(undecoded, done, wanted as u64),
                 flow: stop(done),
             });
@@ -241,13 +258,15 @@ impl<'a> Printer<'a> {
         if self.args.count_only {
             self.events += rendered.events;
             let enough = self.args.count.is_some_and(|count| self.events >= count);
-            return Ok(Consumed { undecoded, flow: stop(enough) });
+            return Ok(Consumed { frames, packets, undecoded, flow: stop(enough) });
         }
         let bound = self.binder.bind(&rendered.page, &mut self.scratch);
         out.write_all(bound.bytes)?;
         self.events += bound.events;
         let undecoded = printed(undecoded, bound.done, bound.events);
-        Ok(Consumed { undecoded, flow: stop(bound.done) })
+        // With a limit, what was printed; a notice about a packet counts as one then.
+        let packets = if bound.done { packets.min(bound.events) } else { packets };
+        Ok(Consumed { frames, packets, undecoded, flow: stop(bound.done) })
     }
 
     /// What comes after the last batch.
@@ -373,7 +392,7 @@ impl Sinks {
     /// How notices go with it: not among fields, and not where nothing is printed.
     fn notices(&self, origin: &Origin) -> Option<Notices> {
         match self {
-            Self::Text(..) => Some(Notices::text()),
+            Self::Text(_, zone) => Some(Notices::text(zone.clone())),
             Self::Json => Some(Notices::json(origin.clone())),
             Self::Ecs(site, version) => {
                 Some(Notices::ecs(origin.clone(), Arc::clone(site), *version))

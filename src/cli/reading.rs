@@ -106,7 +106,12 @@ pub(super) struct Reading<'e> {
 }
 
 /// What a consumer says of one output.
+#[cfg_attr(not(feature = "live"), allow(dead_code, reason = "only live captures are counted"))]
 pub(super) struct Consumed {
+    /// Frames that it was made of.
+    pub(super) frames: u64,
+    /// Those of them that were wanted.
+    pub(super) packets: u64,
     /// Frames of it that could not be decoded.
     pub(super) undecoded: Undecoded,
     /// Go on?

@@ -35,6 +35,7 @@ struct Told {
     /// Packets, each with the number of its messages in `ops`.
     packets: Vec<(Facts, usize)>,
     ops: Vec<Op>,
+    frames: u64,
     undecoded: Undecoded,
 }
 
@@ -44,6 +45,7 @@ impl Work for Decoder {
     fn work(&mut self, batch: &Batch, writers: &[Writer], output: &mut Told) {
         output.packets.clear();
         output.ops.clear();
+        output.frames = batch.records.len() as u64;
         output.undecoded = self.selection.each(batch, writers, |event| {
             let facts = facts(event);
             let before = output.ops.len();
@@ -106,7 +108,8 @@ impl Follower {
                 }
             }
         }
-        Consumed { undecoded: told.undecoded.clone(), flow }
+        let (packets, undecoded) = (told.packets.len() as u64, told.undecoded.clone());
+        Consumed { frames: told.frames, packets, undecoded, flow }
     }
 }
 
@@ -118,6 +121,10 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
     let everything = Settings::new(&args.common, "pfsync or undecoded", false)?.selection;
     let at = args.at.as_deref().map(|text| Timestamp::parse(text, &settings.zone)).transpose();
     let at = at.map_err(|wrong| Error::Usage(format!("--at: {wrong}")))?;
+    #[cfg(feature = "live")]
+    if let Some(status) = super::live::instead(&args.device, &everything.filter, out, err)? {
+        return Ok(status);
+    }
     let mut follower = Follower {
         table: Table::new(args.max_states as usize),
         health: Health::new(),
@@ -165,7 +172,9 @@ fn follow(
     if !args.device.interfaces.is_empty() {
         let (strict, workers) = (args.common.strict, workers());
         let consume = |told: &mut Told| Ok(follower.consume(told));
-        let ended = super::live::follow(&args.device, |_| {}, strict, workers, err, consume)?;
+        let filter = &everything.filter;
+        let ended =
+            super::live::follow(&args.device, filter, |_| {}, strict, workers, err, consume)?;
         return Ok(ended.0);
     }
     if args.read.is_empty() {

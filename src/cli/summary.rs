@@ -73,6 +73,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
             file.link_type = file.link_type.or(counted.link_type);
             file.os = counted.systems.map(Systems::name).or(file.os);
             Ok(Consumed {
+                frames: counted.records,
+                packets: counted.records,
                 undecoded: std::mem::take(&mut counted.undecoded),
                 flow: ControlFlow::Continue(()),
             })

@@ -21,6 +21,8 @@
 //! words -> lex (tokens) -> parse (grammar) -> value, names (what a word stands for) -> Expr
 //! ```
 //!
+//! On a live device the kernel is given what it can answer of an expression (`kernel`).
+//!
 //! Not here: expressions over bytes (`tcp[13]`), and words about what later versions read.
 #![forbid(unsafe_code)]
 
@@ -28,6 +30,7 @@ mod address;
 mod error;
 mod eval;
 mod expr;
+mod kernel;
 mod lex;
 mod names;
 mod parse;

@@ -15,6 +15,7 @@ use twox_hash::{XxHash3_64, XxHash3_128};
 
 use super::json::{Line, Origin};
 use crate::event::Frame;
+use crate::event::notice::{Notice, What};
 use crate::text::push_hex;
 
 /// Makes the ids of an observer.
@@ -67,6 +68,22 @@ impl Ids {
             frame,
             NOTICE.saturating_sub(u32::try_from(nth).unwrap_or(NOTICE)),
         );
+    }
+
+    /// Appends the id of something that happened to a source.
+    pub(super) fn push_happening(&mut self, out: &mut Vec<u8>, notice: &Notice) {
+        let input = &mut self.input;
+        input.clear();
+        input.extend_from_slice(&notice.ts.0.to_le_bytes());
+        for text in [notice.what.kind().as_bytes(), &notice.source] {
+            input.extend_from_slice(text);
+            input.push(0);
+        }
+        if let What::Loss(loss) = &notice.what {
+            input.extend_from_slice(loss.place.name().as_bytes());
+            input.extend_from_slice(&loss.count.to_le_bytes());
+        }
+        push_hex(out, &XxHash3_128::oneshot_with_seed(self.seed, input).to_be_bytes());
     }
 
     fn push_line(&mut self, out: &mut Vec<u8>, origin: &Origin, frame: &Frame<'_>, line: u32) {

@@ -1,4 +1,5 @@
-//! Notices: what pfscope itself has to say about a frame, in the stream of events.
+//! Notices: what pfscope itself has to say about a frame or about its source, in the stream of
+//! events.
 
 use std::sync::Arc;
 
@@ -10,9 +11,10 @@ use super::ocsf::Events;
 use super::page::Page;
 use super::site::Site;
 use crate::event::Event;
+use crate::event::notice::{Loss, Notice, Place, What};
 use crate::states::Suspicion;
-use crate::text::push_escaped;
-use crate::time::Clock;
+use crate::text::{push_dec, push_escaped};
+use crate::time::{Clock, Precision, TimeStyle};
 
 /// How notices are written: as the events around them.
 #[derive(Debug)]
@@ -20,8 +22,8 @@ pub struct Notices(Form);
 
 #[derive(Debug)]
 enum Form {
-    /// A line below the event's.
-    Text,
+    /// A line, below the event's if it is about one.
+    Text(Clock),
     /// An object of their own, of this source.
     Json(Origin, Clock),
     /// A document of their own.
@@ -32,8 +34,8 @@ enum Form {
 
 impl Notices {
     /// Notices among lines.
-    pub const fn text() -> Self {
-        Self(Form::Text)
+    pub fn text(zone: TimeZone) -> Self {
+        Self(Form::Text(Clock::new(zone)))
     }
 
     /// Notices among JSON objects.
@@ -57,7 +59,7 @@ impl Notices {
         page.begin(event.frame.ts);
         let out = &mut page.text;
         match &mut self.0 {
-            Form::Text => {
+            Form::Text(_) => {
                 out.extend_from_slice(b"    notice spoof: ");
                 push_escaped(out, suspicion.sentence().as_bytes());
             }
@@ -70,5 +72,60 @@ impl Notices {
         }
         out.push(b'\n');
         page.end();
+    }
+
+    /// Appends a notice about the source: it belongs to no event and counts as none.
+    pub fn tell(&mut self, notice: &Notice, page: &mut Page) {
+        let out = &mut page.text;
+        match &mut self.0 {
+            Form::Text(clock) => {
+                out.extend_from_slice(b"    notice ");
+                out.extend_from_slice(notice.what.kind().as_bytes());
+                out.extend_from_slice(b": ");
+                push_escaped(out, &notice.source);
+                out.push(b' ');
+                push_sentence(out, &notice.what);
+                if let What::Loss(loss) = &notice.what {
+                    out.extend_from_slice(b", since ");
+                    clock.push(out, loss.since, TimeStyle::TimeOfDay, Precision::Micros);
+                    while out.last() == Some(&b' ') {
+                        out.pop();
+                    }
+                }
+            }
+            Form::Json(origin, clock) => json::push_object(out, |e| {
+                json::describe_happening(notice, origin, clock, e);
+            }),
+            Form::Ecs(documents) => documents.push_happening(out, notice),
+            Form::Ocsf(events) => events.push_happening(out, notice),
+        }
+        out.push(b'\n');
+    }
+}
+
+/// What happened, in words that follow the name of the source.
+pub(super) fn push_sentence(out: &mut Vec<u8>, what: &What) {
+    match what {
+        What::Loss(Loss { count, place, .. }) => {
+            out.extend_from_slice(b"lost ");
+            push_dec(out, *count);
+            out.extend_from_slice(if *count == 1 { b" packet " } else { b" packets " });
+            out.extend_from_slice(match place {
+                Place::Kernel => b"in the kernel: no room in its buffer",
+                Place::Interface => b"in the interface or its driver",
+                Place::Ring => b"in the ring: the output is too slow",
+                Place::Sink => b"that could not be written",
+            });
+        }
+        What::Start => out.extend_from_slice(b"is there now, and read from here on"),
+        What::Gone(why) => {
+            out.extend_from_slice(b"cannot be read any more and is waited for: ");
+            push_escaped(out, why.as_bytes());
+        }
+        What::Reopen(nanos) => {
+            out.extend_from_slice(b"is back after ");
+            push_dec(out, nanos / 1_000_000);
+            out.extend_from_slice(b" ms, and read again");
+        }
     }
 }

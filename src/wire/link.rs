@@ -57,6 +57,25 @@ impl LinkType {
         }
     }
 
+    /// Bytes from a frame's first to the end of the longest IPv4 header, options and two VLAN tags
+    /// included, if it is a link type that is read.
+    pub const fn headers_len(self) -> Option<u32> {
+        let link: u32 = match self {
+            Self::NULL | Self::LOOP => 4,
+            Self::ETHERNET => 22,
+            Self::RAW_12 | Self::RAW_14 | Self::RAW | Self::IPV4 | Self::IPV6 => 0,
+            Self::PFSYNC_18 | Self::PFSYNC_121 | Self::PFSYNC => 0,
+            Self::OLD_PFLOG => 28,
+            Self::ENC => 12,
+            Self::LINUX_SLL => 16,
+            Self::LINUX_SLL2 => 20,
+            // OpenBSD's, the longest.
+            Self::PFLOG => 100,
+            _ => return None,
+        };
+        Some(link.saturating_add(60))
+    }
+
     /// The name tcpdump gives the link type, if it is one that is read.
     pub const fn name(self) -> Option<&'static str> {
         Some(match self {

@@ -73,6 +73,9 @@ Examples:
   pfscope summary /var/log/pflog*
   pfscope vici list-sas                            what swanctl --list-sas asks for
 
+Signals: SIGUSR1 (SIGINFO, ^T, on BSD) prints a live capture's counters; SIGINT and SIGTERM end it
+within two seconds, a second one at once.
+
 Exit status: 0 done; 1 something could not be read or written (what could be read was printed);
 2 wrong usage.";
 

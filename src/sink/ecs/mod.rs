@@ -17,10 +17,12 @@ use jiff::tz::TimeZone;
 use super::Sink;
 use super::id::Ids;
 use super::json::{Emit, Line, Origin, Writer, key, lines, push_object};
+use super::notice::push_sentence;
 use super::page::Page;
 use super::pf;
 use super::site::Site;
 use super::subject::{self, Subject, Verdict, began, direction, is_end, is_match, sync_action};
+use crate::event::notice::{Notice, What};
 use crate::event::{Event, Frame, Kind};
 use crate::filter::Filter;
 use crate::pf::{Direction, Systems};
@@ -98,7 +100,7 @@ impl Documents {
     fn push(&mut self, out: &mut Vec<u8>, event: &Event<'_>, line: Line<'_>) {
         let frame = &event.frame;
         push_object(out, |e| {
-            self.head(frame, e);
+            self.head(frame.ts, frame.precision, e);
             e.open(key!("event"));
             self.describe_event(event, line, e);
             e.close();
@@ -135,7 +137,7 @@ impl Documents {
     ) {
         let frame = &event.frame;
         push_object(out, |e| {
-            self.head(frame, e);
+            self.head(frame.ts, frame.precision, e);
             e.open(key!("event"));
             e.members(concat!(
                 r#","kind":"alert","category":["network","intrusion_detection"]"#,
@@ -155,9 +157,50 @@ impl Documents {
         });
     }
 
-    fn head(&mut self, frame: &Frame<'_>, e: &mut Writer<'_>) {
+    /// Something that happened to the source: records lost, a device gone.
+    pub(super) fn push_happening(&mut self, out: &mut Vec<u8>, notice: &Notice) {
+        push_object(out, |e| {
+            self.head(notice.ts, Precision::Micros, e);
+            e.open(key!("event"));
+            let (kind, action) = match &notice.what {
+                What::Loss(_) => ("metric", "capture-loss"),
+                What::Start => ("event", "capture-start"),
+                What::Gone(_) => ("event", "capture-gone"),
+                What::Reopen(_) => ("event", "capture-reopen"),
+            };
+            e.word(key!("kind"), kind);
+            e.members(r#","category":["network"],"type":["info"]"#);
+            e.word(key!("action"), action);
+            e.members(r#","module":"pf","dataset":"pf.notice""#);
+            e.bytes(key!("provider"), &notice.source);
+            e.string(key!("id"), |out| self.ids.push_happening(out, notice));
+            if let What::Loss(loss) = &notice.what {
+                e.string(key!("start"), |out| {
+                    self.other.push_rfc3339(out, loss.since, Precision::Micros);
+                });
+            }
+            e.close();
+            e.open(key!("observer"));
+            e.bytes(key!("name"), self.site.observer.as_bytes());
+            e.members(r#","type":"firewall","product":"pf""#);
+            e.close();
+            let mut message = Vec::new();
+            push_sentence(&mut message, &notice.what);
+            e.bytes(key!("message"), &message);
+            if let What::Loss(loss) = &notice.what {
+                e.open(key!("pf"));
+                e.open(key!("capture"));
+                e.number(key!("lost"), loss.count);
+                e.word(key!("where"), loss.place.name());
+                e.close();
+                e.close();
+            }
+        });
+    }
+
+    fn head(&mut self, ts: Timestamp, precision: Precision, e: &mut Writer<'_>) {
         e.string(key!("@timestamp"), |out| {
-            self.clock.push_rfc3339(out, frame.ts, frame.precision);
+            self.clock.push_rfc3339(out, ts, precision);
         });
         e.members(match self.version {
             Version::V8_11 => r#","ecs":{"version":"8.11.0"}"#,
@@ -320,7 +363,11 @@ fn describe_owner(event: &Event<'_>, e: &mut Writer<'_>) {
 }
 
 fn describe_log(origin: &Origin, frame: &Frame<'_>, e: &mut Writer<'_>) {
-    let Origin::File(path) = origin else { return };
+    let path = match (frame.place, origin) {
+        (Some(place), _) => place.file,
+        (None, Origin::File(path)) => path,
+        (None, Origin::Devices) => return,
+    };
     e.open(key!("log"));
     e.open(key!("file"));
     e.bytes(key!("path"), path);

@@ -2,15 +2,17 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::super::notice::push_sentence;
 use super::sync::{describe_flow, describe_sync};
 use crate::error::{DecodeError, Fault};
+use crate::event::notice::{Notice, What};
 use crate::event::{Event, Frame, Ipsec, Kind, Rule};
 use crate::filter::Filter;
 use crate::packet::{Packet, Transport, proto};
 use crate::pf::{Direction, Family, Systems};
 use crate::states::Suspicion;
 use crate::text::{push_hex, push_hex_byte, push_ip, push_json_escaped};
-use crate::time::Clock;
+use crate::time::{Clock, Precision};
 use crate::wire::ipsec::Sa;
 use crate::wire::pflog::{Other, Pflog};
 use crate::wire::pfsync::Message;
@@ -249,6 +251,32 @@ pub(in crate::sink) fn describe_notice(
 pub(in crate::sink) fn describe_suspicion(suspicion: Suspicion, e: &mut impl Emit) {
     e.word(key!("suspicion"), suspicion.name());
     e.bytes(key!("message"), suspicion.sentence().as_bytes());
+}
+
+/// Something that happened to the source.
+pub(in crate::sink) fn describe_happening(
+    notice: &Notice,
+    origin: &Origin,
+    clock: &mut Clock,
+    e: &mut impl Emit,
+) {
+    e.number(key!("v"), 1u8);
+    e.word(key!("type"), "notice");
+    e.word(key!("kind"), notice.what.kind());
+    e.string(key!("ts"), |out| clock.push_rfc3339(out, notice.ts, Precision::Micros));
+    let source = match origin {
+        Origin::File(_) => key!("file"),
+        Origin::Devices => key!("iface"),
+    };
+    e.bytes(source, &notice.source);
+    if let What::Loss(loss) = &notice.what {
+        e.word(key!("where"), loss.place.name());
+        e.number(key!("lost"), loss.count);
+        e.string(key!("since"), |out| clock.push_rfc3339(out, loss.since, Precision::Micros));
+    }
+    let mut message = Vec::new();
+    push_sentence(&mut message, &notice.what);
+    e.bytes(key!("message"), &message);
 }
 
 /// The frame's number in its source, and which that is.

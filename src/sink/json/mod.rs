@@ -11,7 +11,8 @@ use jiff::tz::TimeZone;
 
 pub use describe::{Emit, Key, Line, Origin, describe, lines};
 pub(super) use describe::{
-    address, describe_error, describe_notice, describe_suspicion, describe_transport, key,
+    address, describe_error, describe_happening, describe_notice, describe_suspicion,
+    describe_transport, key,
 };
 
 use super::Sink;

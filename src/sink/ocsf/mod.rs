@@ -17,10 +17,12 @@ use jiff::tz::TimeZone;
 use super::Sink;
 use super::id::Ids;
 use super::json::{Emit, Key, Line, Origin, Writer, key, lines, push_object};
+use super::notice::push_sentence;
 use super::page::Page;
 use super::pf;
 use super::site::Site;
 use super::subject::{self, Subject, Verdict, began, is_end, sync_action};
+use crate::event::notice::{Notice, What};
 use crate::event::{Event, Frame, Kind, Rule};
 use crate::filter::Filter;
 use crate::pf::{SyncAction, Systems};
@@ -134,6 +136,44 @@ impl Events {
         });
     }
 
+    /// Something that happened to the source: records lost, a device gone.
+    pub(super) fn push_happening(&mut self, out: &mut Vec<u8>, notice: &Notice) {
+        let (activity, severity) = match &notice.what {
+            What::Loss(_) => ("capture-loss", 3u8),
+            What::Start => ("capture-start", 1),
+            What::Gone(_) => ("capture-gone", 3),
+            What::Reopen(_) => ("capture-reopen", 1),
+        };
+        push_object(out, |e| {
+            e.members(r#","activity_id":99"#);
+            e.word(key!("activity_name"), activity);
+            e.members(r#","category_uid":0,"class_uid":0,"type_uid":99"#);
+            e.number(key!("severity_id"), severity);
+            self.describe_time(key!("time"), key!("time_dt"), notice.ts, Precision::Micros, e);
+            if let What::Loss(loss) = &notice.what {
+                e.number(key!("start_time"), loss.since.0.div_euclid(1_000_000));
+                e.string(key!("start_time_dt"), |out| {
+                    self.other.push_rfc3339(out, loss.since, Precision::Micros);
+                });
+                e.word(key!("status_detail"), loss.place.name());
+            }
+            let mut message = Vec::new();
+            push_sentence(&mut message, &notice.what);
+            e.bytes(key!("message"), &message);
+            if let What::Loss(loss) = &notice.what {
+                e.number(key!("count"), loss.count);
+            }
+            e.open(key!("metadata"));
+            e.members(
+                r#","version":"1.8.0","profiles":["host","datetime"],"product":{"name":"pf"}"#,
+            );
+            e.string(key!("uid"), |out| self.ids.push_happening(out, notice));
+            e.bytes(key!("log_provider"), &notice.source);
+            e.close();
+            self.describe_device(None, e);
+        });
+    }
+
     fn describe_time(
         &mut self,
         ms: Key,
@@ -179,8 +219,10 @@ impl Events {
         e.close();
         e.string(key!("uid"), |out| id(&mut self.ids, out, &self.origin));
         e.number(key!("sequence"), frame.number);
-        if let Origin::File(path) = &self.origin {
-            e.bytes(key!("log_name"), path);
+        match (frame.place, &self.origin) {
+            (Some(place), _) => e.bytes(key!("log_name"), place.file),
+            (None, Origin::File(path)) => e.bytes(key!("log_name"), path),
+            (None, Origin::Devices) => {}
         }
         e.bytes(key!("log_provider"), frame.iface.unwrap_or_default());
         e.string(key!("original_time"), |out| {
