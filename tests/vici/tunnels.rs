@@ -141,7 +141,8 @@ fn a_daemon_that_is_gone_is_not_waited_for() {
     let gone = Arc::new(AtomicBool::new(false));
     let is_gone = Arc::clone(&gone);
     let daemon = daemon(move |_, mut peer: Peer| {
-        while let (false, Some((kind, name, _))) = (is_gone.load(Ordering::SeqCst), peer.hear()) {
+        while !is_gone.load(Ordering::SeqCst) {
+            let Some((kind, name, _)) = peer.hear() else { break };
             match (kind, name.as_str()) {
                 (0, "list-sas") => {
                     peer.event("list-sa", &sa([1]));
