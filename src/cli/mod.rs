@@ -6,6 +6,8 @@
 mod args;
 mod color;
 mod docs;
+#[cfg(feature = "live")]
+mod hold;
 mod ipsec;
 mod join;
 #[cfg(feature = "live")]

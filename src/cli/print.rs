@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::{Format, Print};
+#[cfg(feature = "live")]
+use super::hold::Hold;
 use super::join::{self, Join};
 use super::reading::{Consumed, Reading, Settings};
 use super::selection::{First, Selection, Undecoded};
-use super::tunnels::{Hold, Known};
+use super::tunnels::Known;
 use super::watch::Watch;
 use super::{Error, Status};
 use crate::capture::{Batch, Suspected};
@@ -84,7 +86,10 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
     if !args.device.interfaces.is_empty() {
         let workers = printer.workers(&Origin::Devices);
         let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-        let prepare = prepare(&[], &args.peers, known.as_ref().map(Known::hold));
+        let prepare = {
+            let mut hold = Hold::new(known.as_ref().and_then(Known::live));
+            prepare(&[], &args.peers, move |batch| hold.prepare(batch))
+        };
         let strict = args.common.strict;
         let status = super::live::follow(&args.device, prepare, strict, workers, err, consume)?;
         printer.finish(out)?;
@@ -107,7 +112,7 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         let origin = Origin::File(path.as_os_str().as_encoded_bytes().to_vec());
         let workers = printer.workers(&origin);
         let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-        let prepare = prepare(&feeds, &args.peers, None);
+        let prepare = prepare(&feeds, &args.peers, |_| {});
         if reading.file(path, prepare, args.common.strict, workers, consume)?.is_break() {
             break;
         }
@@ -117,18 +122,16 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
 }
 
 /// What is found out about the batches of a source in their order, before the workers see them.
-fn prepare(
+fn prepare<H: FnMut(&Batch) + Send>(
     feeds: &[PathBuf],
     peers: &[IpAddr],
-    mut hold: Option<Hold>,
-) -> impl FnMut(&mut Batch) + Send + use<> {
+    mut hold: H,
+) -> impl FnMut(&mut Batch) + Send + use<H> {
     let (mut join, mut watch) = (Join::new(feeds), Watch::new(peers));
     move |batch| {
         join.prepare(batch);
         watch.prepare(batch);
-        if let Some(hold) = &mut hold {
-            hold.prepare(batch);
-        }
+        hold(batch);
     }
 }
 

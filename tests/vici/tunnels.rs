@@ -90,7 +90,7 @@ fn what_a_list_leaves_out_is_asked_for_child_by_child() {
             true
         });
     });
-    let live = Live::start(daemon.uri.clone(), |_| ()).unwrap();
+    let live = Live::start(daemon.uri, |_| ()).unwrap();
     live.ready(LONG);
     assert_eq!(live.tunnels().now().len(), 1500);
     assert!(unknown(&live, 256 + 1499).is_empty());
@@ -120,7 +120,7 @@ fn an_unknown_sa_is_asked_for_and_waited_for() {
             true
         });
     });
-    let live = Live::start(daemon.uri.clone(), |_| ()).unwrap();
+    let live = Live::start(daemon.uri, |_| ()).unwrap();
     live.ready(LONG);
     let begin = Instant::now();
     assert!(live.wait(&mut unknown(&live, 256 + 7), LONG), "found");
@@ -158,7 +158,7 @@ fn a_daemon_that_is_gone_is_not_waited_for() {
         }
     });
     let (tell, told) = std::sync::mpsc::channel();
-    let live = Live::start(daemon.uri.clone(), move |what| _ = tell.send(what.to_owned())).unwrap();
+    let live = Live::start(daemon.uri, move |what| _ = tell.send(what.to_owned())).unwrap();
     live.ready(LONG);
     assert_eq!(live.tunnels().now().len(), 1);
     let what = told.recv_timeout(LONG).unwrap();
