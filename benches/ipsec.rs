@@ -1,10 +1,5 @@
 //! IPsec: a list of ten thousand SAs indexed, and look-ups in it.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    clippy::indexing_slicing,
-    reason = "a benchmark is no parser"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a benchmark is no parser")]
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};

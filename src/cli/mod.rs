@@ -7,6 +7,8 @@ mod args;
 mod color;
 mod docs;
 mod explain;
+#[cfg(feature = "live")]
+mod hold;
 mod ipsec;
 mod join;
 #[cfg(feature = "live")]

@@ -8,12 +8,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{EventFormat, Print};
+#[cfg(feature = "live")]
+use super::hold::Hold;
 use super::join::{self, Join};
 use super::reading::{Consumed, Reading, Settings};
 use super::ruleset;
 use super::save::{Recorded, Recorder, Saver};
 use super::selection::{First, Selection, Undecoded};
-use super::tunnels::{Hold, Known};
+use super::tunnels::Known;
 use super::watch::Watch;
 use super::{Error, Status, together};
 use crate::capture::{Batch, Suspected};
@@ -116,12 +118,13 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
     if !args.device.interfaces.is_empty() {
         let workers = printer.workers(&Origin::Devices);
         let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-        let hold = known.as_ref().map(Known::hold);
-        let mut found = prepare(Join::new(&[], &offsets), &args.peers, hold);
+        let mut hold = Hold::new(known.as_ref().and_then(Known::live));
+        let mut found = prepare(Join::new(&[], &offsets), &args.peers);
         let shift = offsets.clone();
         let prepare = move |batch: &mut Batch| {
             shift.apply(&[], batch);
             found(batch);
+            hold.prepare(batch);
         };
         let strict = args.common.strict;
         let (device, filter) = (&args.device, &settings.selection.filter);
@@ -157,7 +160,7 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         if let Some(source) = together::open(&args.sources, &args.read, &offsets, &mut reading)? {
             let workers = printer.workers(&origin(first));
             let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-            let prepare = prepare(Join::new(&feeds, &offsets), &args.peers, None);
+            let prepare = prepare(Join::new(&feeds, &offsets), &args.peers);
             let name = first.as_os_str().as_encoded_bytes();
             let _ = reading.source(name, (source, prepare), None, strict, workers, consume)?;
         }
@@ -165,7 +168,7 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         for path in &args.read {
             let workers = printer.workers(&origin(path));
             let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-            let mut found = prepare(Join::new(&feeds, &offsets), &args.peers, None);
+            let mut found = prepare(Join::new(&feeds, &offsets), &args.peers);
             let (shift, name) = (offsets.clone(), path.as_os_str().as_encoded_bytes().to_vec());
             let prepare = move |batch: &mut Batch| {
                 shift.apply(&name, batch);
@@ -182,18 +185,11 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
 }
 
 /// What is found out about the batches of a source in their order, before the workers see them.
-fn prepare(
-    mut join: Join,
-    peers: &[IpAddr],
-    mut hold: Option<Hold>,
-) -> impl FnMut(&mut Batch) + Send + use<> {
+fn prepare(mut join: Join, peers: &[IpAddr]) -> impl FnMut(&mut Batch) + Send + use<> {
     let mut watch = Watch::new(peers);
     move |batch| {
         join.prepare(batch);
         watch.prepare(batch);
-        if let Some(hold) = &mut hold {
-            hold.prepare(batch);
-        }
     }
 }
 

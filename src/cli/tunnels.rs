@@ -2,27 +2,24 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Error;
 use super::args::Sas;
-use crate::capture::Batch;
-use crate::decode::decode;
 use crate::ipsec::journal::{Journal, Trouble};
-use crate::ipsec::{GRACE, Live, Tunnels, Unknown};
+use crate::ipsec::{GRACE, Live, Tunnels};
 use crate::vici::Uri;
-use crate::wire::writer::Writer;
 
 /// How long the first answer of the daemon is waited for.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How long a packet of an unknown SA is held while the daemon is asked.
-const HOLD: Duration = Duration::from_secs(1);
-/// After a wait in vain none is held for so long: unknown SAs may be made up by whoever sends.
-const REST: Duration = Duration::from_secs(5);
 
 /// What is known of tunnels, and from where.
 pub(super) struct Known {
     pub(super) tunnels: Tunnels,
+    #[cfg_attr(
+        not(feature = "live"),
+        expect(dead_code, reason = "it is followed while this lives")
+    )]
     live: Option<Live>,
 }
 
@@ -46,9 +43,10 @@ impl Known {
         Ok((Some(Self { tunnels: Tunnels::new(journal.index()), live: None }), whole))
     }
 
-    /// What holds packets of a device while the daemon is asked; files never wait.
-    pub(super) fn hold(&self) -> Hold {
-        Hold { live: self.live.clone(), rest: None }
+    /// The daemon that is followed.
+    #[cfg(feature = "live")]
+    pub(super) fn live(&self) -> Option<Live> {
+        self.live.clone()
     }
 }
 
@@ -86,35 +84,3 @@ pub(super) fn journal(paths: &[PathBuf], err: &mut dyn Write) -> Result<(Journal
     }
     Ok((journal, whole))
 }
-
-/// Holds batches that have packets of SAs which are not known yet.
-pub(super) struct Hold {
-    live: Option<Live>,
-    /// Until when none is held.
-    rest: Option<Instant>,
-}
-
-impl Hold {
-    /// Waits until the SAs of the batch's packets are known, a second at most.
-    pub(super) fn prepare(&mut self, batch: &Batch) {
-        let Some(live) = &self.live else { return };
-        let index = live.tunnels().now();
-        let frames = batch.frames().filter_map(|(_, interface, frame)| {
-            let event = decode(frame, interface.order, Writer::new(interface.order));
-            Unknown::of(&event.packet?, frame.ts, &index)
-        });
-        let mut unknown: Vec<Unknown> = frames.take(MAX_UNKNOWN).collect();
-        if unknown.is_empty() {
-            return;
-        }
-        if self.rest.is_some_and(|rest| Instant::now() < rest) {
-            live.ask(&unknown, &index);
-            return;
-        }
-        let found = live.wait(&mut unknown, HOLD);
-        self.rest = (!found).then(|| Instant::now() + REST);
-    }
-}
-
-/// Packets of a batch that are waited for.
-const MAX_UNKNOWN: usize = 256;

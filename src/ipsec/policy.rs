@@ -183,7 +183,7 @@ fn pairs<'s>(
     remote: &'s Selector,
 ) -> impl Iterator<Item = Pair> + use<'s> {
     let range = |selector: &Selector, host: Option<IpAddr>| {
-        selector.range.or(host.map(|host| (host, host)))
+        selector.range.or_else(|| host.map(|host| (host, host)))
     };
     let both = range(local, ike.local).zip(range(remote, ike.remote));
     // A selector of both families admits nothing; nor do two protocols.

@@ -76,7 +76,7 @@ impl Selector {
         proto: Option<u8>,
         port: Option<u16>,
     ) -> bool {
-        let Some((first, last)) = self.range.or(host.map(|host| (host, host))) else {
+        let Some((first, last)) = self.range.or_else(|| host.map(|host| (host, host))) else {
             return false;
         };
         within(addr, first, last)

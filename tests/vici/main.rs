@@ -11,6 +11,7 @@
 mod cli;
 mod fake;
 mod monitor;
+mod tunnels;
 
 use std::io::Write;
 use std::os::unix::net::UnixListener;
