@@ -18,6 +18,7 @@ pub mod event;
 pub mod filter;
 pub mod packet;
 pub mod pf;
+pub mod sandbox;
 pub mod sink;
 pub mod states;
 pub mod summary;

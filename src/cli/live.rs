@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::args::Device;
 use super::reading::{Consumed, Reading, stop_by_signal};
+use super::rights::Rights;
 use super::{Error, Status};
 use crate::capture::Batch;
 use crate::capture::live::{Counters, Live, Settings, devices};
@@ -34,6 +35,7 @@ pub(super) fn list(out: &mut dyn Write) -> Result<Status, Error> {
 /// -i: reads devices until SIGINT or SIGTERM, or until the consumer has enough.
 pub(super) fn follow<W: Work>(
     args: &Device,
+    rights: Rights,
     prepare: impl FnMut(&mut Batch) + Send + 'static,
     strict: bool,
     workers: Vec<W>,
@@ -58,7 +60,7 @@ pub(super) fn follow<W: Work>(
             return Ok(Status::Failed);
         }
     };
-    let (name, mut reading) = (args.interfaces.join(","), Reading::new(err));
+    let (name, mut reading) = (args.interfaces.join(","), Reading::new(rights, err));
     let ended = reading.source(name.as_bytes(), (live, prepare), None, strict, workers, consume);
     stop.store(true, Ordering::Relaxed);
     let status = reading.status;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::args::{Format, Print};
 use super::join::{self, Join};
 use super::reading::{Consumed, Reading, Settings};
+use super::rights::Rights;
 use super::selection::{First, Selection, Undecoded};
 use super::watch::Watch;
 use super::{Error, Status};
@@ -75,13 +76,17 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         Settings::new(&args.common, &filter(args)?).map_err(|error| hint(error, args))?;
     let sinks = Sinks::new(args, &settings, style)?;
     let mut printer = Printer::new(args, &settings, &sinks, style);
+    let rights = Rights::new(&args.common, args.verbose > 0).with_resolver(args.resolve);
+    #[cfg(feature = "live")]
+    let rights = rights.with_devices(&args.device);
     #[cfg(feature = "live")]
     if !args.device.interfaces.is_empty() {
         let workers = printer.workers(&Origin::Devices);
         let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
         let prepare = prepare(&[], &args.peers);
         let strict = args.common.strict;
-        let status = super::live::follow(&args.device, prepare, strict, workers, err, consume)?;
+        let status =
+            super::live::follow(&args.device, rights, prepare, strict, workers, err, consume)?;
         printer.finish(out)?;
         return Ok(status);
     }
@@ -96,8 +101,12 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         [_] => Vec::new(),
         several => several.iter().filter(|path| join::tells_of_states(path)).cloned().collect(),
     };
-    let mut reading =
-        if args.count_only { Reading::printing_at_end(err)? } else { Reading::new(err) };
+    let rights = rights.with_files(&args.read);
+    let mut reading = if args.count_only {
+        Reading::printing_at_end(rights, err)?
+    } else {
+        Reading::new(rights, err)
+    };
     for path in &args.read {
         let origin = Origin::File(path.as_os_str().as_encoded_bytes().to_vec());
         let workers = printer.workers(&origin);

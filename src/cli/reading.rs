@@ -15,6 +15,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use super::args::Common;
 use super::color;
 use super::progress::Bar;
+use super::rights::Rights;
 use super::selection::{Selection, Undecoded};
 use super::{Error, Status};
 use crate::capture::file::File;
@@ -84,6 +85,8 @@ pub(super) struct Reading<'e> {
     err: &'e mut dyn Write,
     pub(super) status: Status,
     started: Instant,
+    /// To be given up when the first source is open.
+    rights: Option<Rights>,
     /// The output comes when all is read.
     at_end: bool,
     /// Set by SIGINT and SIGTERM where these are to end the reading, not the program.
@@ -99,14 +102,15 @@ pub(super) struct Consumed {
 }
 
 impl<'e> Reading<'e> {
-    pub(super) fn new(err: &'e mut dyn Write) -> Self {
-        Self { err, status: Status::Done, started: Instant::now(), at_end: false, stop: None }
+    pub(super) fn new(rights: Rights, err: &'e mut dyn Write) -> Self {
+        let (status, rights) = (Status::Done, Some(rights));
+        Self { err, status, started: Instant::now(), rights, at_end: false, stop: None }
     }
 
     /// The files of a command that prints when all is read: SIGINT and SIGTERM end the reading, a
     /// second one the program.
-    pub(super) fn printing_at_end(err: &'e mut dyn Write) -> io::Result<Self> {
-        Ok(Self { at_end: true, stop: Some(stop_by_signal()?), ..Self::new(err) })
+    pub(super) fn printing_at_end(rights: Rights, err: &'e mut dyn Write) -> io::Result<Self> {
+        Ok(Self { at_end: true, stop: Some(stop_by_signal()?), ..Self::new(rights, err) })
     }
 
     /// Reads one file through the workers. A file that cannot be opened or read is reported, and
@@ -142,6 +146,9 @@ impl<'e> Reading<'e> {
         workers: Vec<W>,
         mut consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
     ) -> Result<ControlFlow<()>, Error> {
+        if let Some(rights) = self.rights.take() {
+            rights.enter(self.err)?;
+        }
         let mut undecoded = Undecoded::default();
         let (mut stopped, mut failed) = (false, None);
         let fault = engine::run(source, prepare, workers, self.stop.as_deref(), |output| {

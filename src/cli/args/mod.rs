@@ -2,6 +2,7 @@
 
 #[cfg(feature = "live")]
 mod device;
+mod rights;
 mod states;
 mod summary;
 
@@ -13,6 +14,9 @@ use clap_complete::Shell;
 
 #[cfg(feature = "live")]
 pub(super) use device::Device;
+#[cfg(feature = "live")]
+use rights::Relinquish;
+use rights::Sandbox;
 pub(super) use states::{SortBy, States};
 pub(super) use summary::Summary;
 
@@ -36,6 +40,19 @@ pub(in crate::cli) struct Cli {
     pub(in crate::cli) command: Option<Command>,
     #[command(flatten)]
     pub(in crate::cli) print: Print,
+}
+
+impl Cli {
+    /// Lets the command give up rights of the process.
+    pub(in crate::cli) const fn own_process(&mut self) {
+        let common = match &mut self.command {
+            None => &mut self.print.common,
+            Some(Command::Summary(args)) => &mut args.common,
+            Some(Command::States(args)) => &mut args.common,
+            Some(Command::Schema { .. } | Command::Man | Command::Completions { .. }) => return,
+        };
+        common.sandbox.own_process = true;
+    }
 }
 
 const SHORT_EXAMPLES: &str = "'pfscope --help' says more and shows examples.";
@@ -178,6 +195,8 @@ pub(in crate::cli) struct Common {
     /// Worker threads (as many as there are processors)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(in crate::cli) threads: Option<u8>,
+    #[command(flatten)]
+    pub(in crate::cli) sandbox: Sandbox,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -1,0 +1,88 @@
+//! What rights a command keeps once its first source is open, and what it says of the others.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use super::Error;
+use super::args::Common;
+#[cfg(feature = "live")]
+use super::args::Device;
+use crate::sandbox::Plan;
+#[cfg(feature = "live")]
+use crate::sandbox::User;
+
+/// The rights of a command, until they are given up.
+#[derive(Debug)]
+pub(super) struct Rights {
+    plan: Plan,
+    own_process: bool,
+    verbose: bool,
+    live: bool,
+}
+
+impl Rights {
+    /// Those of a command that opens one source and no more.
+    pub(super) fn new(common: &Common, verbose: bool) -> Self {
+        let plan = Plan { confine: !common.sandbox.no_sandbox, ..Plan::default() };
+        Self { plan, own_process: common.sandbox.own_process, verbose, live: false }
+    }
+
+    /// With files to read. The first is open when the others' rights are given up, but it may be
+    /// read twice if there are several.
+    pub(super) fn with_files(mut self, paths: &[PathBuf]) -> Self {
+        if paths.len() > 1 {
+            self.plan.read.extend_from_slice(paths);
+        }
+        self
+    }
+
+    /// With host names to look up.
+    pub(super) fn with_resolver(mut self, resolve: bool) -> Self {
+        self.plan.resolve = resolve;
+        self
+    }
+
+    /// With a user to become, and devices.
+    #[cfg(feature = "live")]
+    pub(super) fn with_devices(mut self, device: &Device) -> Self {
+        self.live = !device.interfaces.is_empty();
+        self.plan.devices.clone_from(&device.interfaces);
+        self.plan.chroot.clone_from(&device.relinquish.chroot);
+        self.plan.user = match &device.relinquish.user {
+            Some(user) => User::Named(user.clone()),
+            None if self.live => User::Unprivileged,
+            None => User::Same,
+        };
+        self
+    }
+
+    /// Gives up the others, before the first thread is started. What is not in force is told where
+    /// somebody listens at a device for months; for files with -v.
+    pub(super) fn enter(self, err: &mut dyn Write) -> Result<(), Error> {
+        if !self.own_process {
+            return Ok(());
+        }
+        let report = self.plan.enter()?;
+        // Nobody is left to tell if standard error is gone.
+        let _ = self.tell(&report, err);
+        Ok(())
+    }
+
+    fn tell(&self, report: &crate::sandbox::Report, err: &mut dyn Write) -> io::Result<()> {
+        if !self.plan.confine {
+            let kept = "the code that takes packets apart keeps all rights of this process";
+            writeln!(err, "pfscope: --no-sandbox: {kept}")?;
+        }
+        if self.verbose && !report.in_force.is_empty() {
+            writeln!(err, "pfscope: confined by {}", report.in_force.join(", "))?;
+        }
+        if self.verbose && self.plan.resolve {
+            let open = "the network and the resolver's files stay within reach";
+            writeln!(err, "pfscope: --resolve: {open}")?;
+        }
+        for missing in report.missing.iter().filter(|_| self.verbose || self.live) {
+            writeln!(err, "pfscope: not confined by {missing}")?;
+        }
+        Ok(())
+    }
+}
