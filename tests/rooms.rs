@@ -35,13 +35,19 @@ const NEIGHBOURS: [(&str, &str); 4] = [
 ];
 
 /// Who may name a crate or a part of std: paths below src, folders with a slash at the end.
-const OWNERS: [(&str, &[&str]); 6] = [
+const OWNERS: [(&str, &[&str]); 12] = [
+    ("caps", &["sandbox/"]),
+    ("capsicum", &["sandbox/"]),
     ("clap", &["cli/", "cli.rs"]),
     ("crossbeam_channel", &["engine.rs", "engine/"]),
     ("etherparse", &["packet.rs", "packet/"]),
+    ("landlock", &["sandbox/"]),
     ("nom", &["wire/", "vici/codec.rs"]),
     ("pcap", &["capture/"]),
+    ("pledge", &["sandbox/"]),
+    ("seccompiler", &["sandbox/"]),
     ("serde_json", &["sink/", "summary.rs", "summary/", "cli/", "cli.rs"]),
+    ("unveil", &["sandbox/"]),
 ];
 
 /// Rooms that do no I/O and read no clock.

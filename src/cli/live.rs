@@ -60,7 +60,7 @@ pub(super) fn follow<W: Work>(
             return Ok(Status::Failed);
         }
     };
-    let (name, mut reading) = (args.interfaces.join(","), Reading::new(rights, err));
+    let (name, mut reading) = (args.interfaces.join(","), Reading::new(rights, err)?);
     let ended = reading.source(name.as_bytes(), (live, prepare), None, strict, workers, consume);
     stop.store(true, Ordering::Relaxed);
     let status = reading.status;

@@ -97,15 +97,15 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         );
         return Err(Error::Usage(message));
     }
-    let feeds: Vec<_> = match &*args.read {
-        [_] => Vec::new(),
-        several => several.iter().filter(|path| join::tells_of_states(path)).cloned().collect(),
-    };
     let rights = rights.with_files(&args.read);
     let mut reading = if args.count_only {
         Reading::printing_at_end(rights, err)?
     } else {
-        Reading::new(rights, err)
+        Reading::new(rights, err)?
+    };
+    let feeds: Vec<_> = match &*args.read {
+        [_] => Vec::new(),
+        several => several.iter().filter(|path| join::tells_of_states(path)).cloned().collect(),
     };
     for path in &args.read {
         let origin = Origin::File(path.as_os_str().as_encoded_bytes().to_vec());

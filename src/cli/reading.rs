@@ -18,7 +18,7 @@ use super::progress::Bar;
 use super::rights::Rights;
 use super::selection::{Selection, Undecoded};
 use super::{Error, Status};
-use crate::capture::file::File;
+use crate::capture::file::Unread;
 use crate::capture::{Batch, Records};
 use crate::engine::{self, Work};
 use crate::filter::Filter;
@@ -85,7 +85,7 @@ pub(super) struct Reading<'e> {
     err: &'e mut dyn Write,
     pub(super) status: Status,
     started: Instant,
-    /// To be given up when the first source is open.
+    /// To be given up when the first source is open, before anything of it is read.
     rights: Option<Rights>,
     /// The output comes when all is read.
     at_end: bool,
@@ -102,15 +102,24 @@ pub(super) struct Consumed {
 }
 
 impl<'e> Reading<'e> {
-    pub(super) fn new(rights: Rights, err: &'e mut dyn Write) -> Self {
+    /// Rights are given up when the first source is open; at once, if the files are to be opened
+    /// one after the other.
+    pub(super) fn new(rights: Rights, err: &'e mut dyn Write) -> Result<Self, Error> {
+        rights.announce(err);
+        let at_once = rights.opens_files();
         let (status, rights) = (Status::Done, Some(rights));
-        Self { err, status, started: Instant::now(), rights, at_end: false, stop: None }
+        let mut reading =
+            Self { err, status, started: Instant::now(), rights, at_end: false, stop: None };
+        if at_once {
+            reading.give_up_rights()?;
+        }
+        Ok(reading)
     }
 
     /// The files of a command that prints when all is read: SIGINT and SIGTERM end the reading, a
     /// second one the program.
-    pub(super) fn printing_at_end(rights: Rights, err: &'e mut dyn Write) -> io::Result<Self> {
-        Ok(Self { at_end: true, stop: Some(stop_by_signal()?), ..Self::new(rights, err) })
+    pub(super) fn printing_at_end(rights: Rights, err: &'e mut dyn Write) -> Result<Self, Error> {
+        Ok(Self { at_end: true, stop: Some(stop_by_signal()?), ..Self::new(rights, err)? })
     }
 
     /// Reads one file through the workers. A file that cannot be opened or read is reported, and
@@ -124,7 +133,9 @@ impl<'e> Reading<'e> {
         consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
     ) -> Result<ControlFlow<()>, Error> {
         let name = path.as_os_str().as_encoded_bytes();
-        match File::open(path) {
+        let opened = Unread::open(path);
+        self.give_up_rights()?;
+        match opened.and_then(Unread::start) {
             Ok(file) => {
                 let bar = Bar::new(file.progress(), self.started, self.at_end);
                 self.source(name, (file, prepare), bar, strict, workers, consume)
@@ -134,6 +145,11 @@ impl<'e> Reading<'e> {
                 Ok(ControlFlow::Continue(()))
             }
         }
+    }
+
+    /// Gives up what no source needs that is still to be opened.
+    fn give_up_rights(&mut self) -> Result<(), Error> {
+        self.rights.take().map_or(Ok(()), |rights| rights.enter(self.err))
     }
 
     /// Reads an open source, as [`Reading::file`].
@@ -146,9 +162,7 @@ impl<'e> Reading<'e> {
         workers: Vec<W>,
         mut consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
     ) -> Result<ControlFlow<()>, Error> {
-        if let Some(rights) = self.rights.take() {
-            rights.enter(self.err)?;
-        }
+        self.give_up_rights()?;
         let mut undecoded = Undecoded::default();
         let (mut stopped, mut failed) = (false, None);
         let fault = engine::run(source, prepare, workers, self.stop.as_deref(), |output| {

@@ -27,8 +27,8 @@ impl Rights {
         Self { plan, own_process: common.sandbox.own_process, verbose, live: false }
     }
 
-    /// With files to read. The first is open when the others' rights are given up, but it may be
-    /// read twice if there are several.
+    /// With files to read. A single one is open when rights are given up; several are opened in
+    /// their turn, and only they can be.
     pub(super) fn with_files(mut self, paths: &[PathBuf]) -> Self {
         if paths.len() > 1 {
             self.plan.read.extend_from_slice(paths);
@@ -68,11 +68,21 @@ impl Rights {
         Ok(())
     }
 
-    fn tell(&self, report: &crate::sandbox::Report, err: &mut dyn Write) -> io::Result<()> {
-        if !self.plan.confine {
+    /// True if the command opens files by their names after rights are given up.
+    pub(super) const fn opens_files(&self) -> bool {
+        !self.plan.read.is_empty()
+    }
+
+    /// Says at the start that nothing will confine the command.
+    pub(super) fn announce(&self, err: &mut dyn Write) {
+        if self.own_process && !self.plan.confine {
             let kept = "the code that takes packets apart keeps all rights of this process";
-            writeln!(err, "pfscope: --no-sandbox: {kept}")?;
+            // Nobody is left to tell if standard error is gone.
+            let _ = writeln!(err, "pfscope: --no-sandbox: {kept}");
         }
+    }
+
+    fn tell(&self, report: &crate::sandbox::Report, err: &mut dyn Write) -> io::Result<()> {
         if self.verbose && !report.in_force.is_empty() {
             writeln!(err, "pfscope: confined by {}", report.in_force.join(", "))?;
         }

@@ -61,7 +61,7 @@ pub(super) fn confine(plan: &Plan, report: &mut Report) {
     match landlock(plan) {
         Ok(Landlock::All) => report.in_force.push("Landlock".to_owned()),
         Ok(Landlock::ThisThread(others)) => report.missing.push(format!(
-            "Landlock for {others} threads that were there before: this kernel's holds for new ones"
+            "Landlock for what ran before ({others} threads): this kernel's is for new threads"
         )),
         Ok(Landlock::None) => report.missing.push("Landlock: this kernel has none".to_owned()),
         Err(error) => report.missing.push(format!("Landlock: {error}")),

@@ -150,8 +150,11 @@ const SOCKETS: &[c_long] = &[
     libc::SYS_shutdown,
 ];
 
+/// What a device needs that is closed.
+const OPTIONS: &[c_long] = &[libc::SYS_setsockopt];
+
 /// What a device needs that is opened again, or the resolver's netlink socket.
-const BOUND: &[c_long] = &[libc::SYS_bind, libc::SYS_setsockopt];
+const BOUND: &[c_long] = &[libc::SYS_bind];
 
 /// What is refused with EPERM unless the plan needs it.
 const REFUSED: &[c_long] = &[
@@ -221,6 +224,7 @@ fn needed(plan: &Plan) -> Vec<c_long> {
         (!plan.write.is_empty(), OLD_WRITTEN),
         (!plan.write.is_empty(), OLDER_WRITTEN),
         (plan.resolve || !plan.connect.is_empty(), SOCKETS),
+        (plan.reopen || !plan.devices.is_empty(), OPTIONS),
         (plan.resolve || plan.reopen, BOUND),
     ];
     groups.into_iter().filter(|&(wanted, _)| wanted).flat_map(|(_, calls)| calls.to_vec()).collect()

@@ -21,11 +21,11 @@ pub(in crate::cli) struct Sandbox {
 #[cfg(feature = "live")]
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Relinquish {
-    /// Become this user once the devices, or the first file, are open; with -i and started as root
+    /// Become this user once the devices, or the only file, are open; with -i and started as root
     /// the default is _pfscope or nobody, and '-Z root' stays root
     #[arg(short = 'Z', long = "relinquish-privileges", value_name = "USER")]
     pub(in crate::cli) user: Option<String>,
     /// Make this directory the root directory once the devices are open (needs root)
-    #[arg(long, value_name = "DIR", requires = "interfaces")]
+    #[arg(long, value_name = "DIR", requires = "interfaces", conflicts_with = "read")]
     pub(in crate::cli) chroot: Option<PathBuf>,
 }
