@@ -312,7 +312,7 @@ fn user() {}
 
 #[cfg(feature = "live")]
 fn user() {
-    use pfscope::capture::live::{Live, Settings};
+    use pfscope::capture::live::{Live, Settings, devices};
 
     let open = || Live::open(&["lo".to_owned()], Settings::default(), <_>::default(), |_| {});
     let first = open().unwrap();
@@ -329,8 +329,10 @@ fn user() {
     drop(first);
     let lines = fs::read_to_string("/proc/self/status");
     assert_eq!(errno(lines), EACCES);
+    let listed = |name: &str| devices().unwrap().iter().any(|device| device.name == name);
     in_two_threads(|| {
         drop(open().unwrap());
+        assert!(listed("lo"));
         assert!(nix::unistd::setuid(nix::unistd::Uid::from_raw(0)).is_err());
         assert_eq!(errno(File::open("/etc/shadow")), EACCES);
         assert_eq!(errno(exec()), EPERM);

@@ -7,6 +7,7 @@
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use pcap::{Active, Capture, Device, Error};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -33,11 +34,14 @@ pub struct Settings {
     pub promiscuous: bool,
     /// The kernel's buffer in bytes; the system's own size if `None`.
     pub buffer: Option<i32>,
+    /// Hand on a batch after so long even if nothing has come: an empty one, which shows that all
+    /// behind it still works.
+    pub pulse: Option<Duration>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { snaplen: MAX_RECORD_LEN, promiscuous: false, buffer: None }
+        Self { snaplen: MAX_RECORD_LEN, promiscuous: false, buffer: None, pulse: None }
     }
 }
 
@@ -58,6 +62,7 @@ pub struct Live {
     captures: Vec<Capture<Active>>,
     interfaces: Arc<[Interface]>,
     frames: u64,
+    pulse: Option<Duration>,
     stop: Arc<AtomicBool>,
     at_end: Box<dyn FnMut(Option<Counters>) + Send>,
 }
@@ -93,7 +98,7 @@ impl Live {
             interfaces.push(interface);
         }
         let (interfaces, at_end) = (interfaces.into(), Box::new(at_end));
-        Ok(Self { captures, interfaces, frames: 0, stop, at_end })
+        Ok(Self { captures, interfaces, frames: 0, pulse: settings.pulse, stop, at_end })
     }
 
     fn open_one(device: &str, settings: Settings) -> Result<(Capture<Active>, Interface), Error> {
@@ -185,7 +190,7 @@ impl Drop for Live {
 }
 
 impl Records for Live {
-    /// Waits for packets; gives at least one unless the capture ends.
+    /// Waits for packets; gives at least one unless the capture ends or a pulse is due.
     fn fill(&mut self, batch: &mut Batch) -> Filled {
         batch.records.clear();
         batch.bytes.clear();
@@ -193,6 +198,7 @@ impl Records for Live {
         if !Arc::ptr_eq(&batch.interfaces, &self.interfaces) {
             batch.interfaces = Arc::clone(&self.interfaces);
         }
+        let began = Instant::now();
         loop {
             if let Err(error) = self.drain(batch) {
                 self.frames += batch.records.len() as u64;
@@ -204,6 +210,9 @@ impl Records for Live {
             }
             if self.stop.load(Ordering::Relaxed) {
                 return self.end(None);
+            }
+            if self.pulse.is_some_and(|pulse| began.elapsed() >= pulse) {
+                return Filled { more: true, fault: None };
             }
             let descriptors: Vec<_> = self.captures.iter().map(AsFd::as_fd).collect();
             let polled = |descriptor| PollFd::new(descriptor, PollFlags::IN);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::args::Device;
 use super::reading::{Consumed, Reading, stop_by_signal};
 use super::rights::Rights;
+use super::service::Service;
 use super::{Error, Status};
 use crate::capture::Batch;
 use crate::capture::live::{Counters, Live, Settings, devices};
@@ -40,14 +41,18 @@ pub(super) fn follow<W: Work>(
     strict: bool,
     workers: Vec<W>,
     err: &mut dyn Write,
-    consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
+    mut consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
 ) -> Result<Status, Error> {
+    let mut service = Service::of_environment()
+        .map_err(|error| Error::Usage(format!("NOTIFY_SOCKET: {error}")))?;
     let stop = stop_by_signal()?;
     let mut settings =
         Settings { buffer: args.buffer.map(|kib| kib * 1024), ..Settings::default() };
     if let Some(snaplen) = args.snaplen.filter(|&bytes| bytes > 0) {
         settings.snaplen = snaplen.min(settings.snaplen);
     }
+    // Heard by the manager in half of what it waits for.
+    settings.pulse = service.as_ref().and_then(Service::pulse).map(|pulse| pulse / 2);
     let (tell, counted) = mpsc::channel();
     let at_end = move |counters| {
         // Nobody waits any longer.
@@ -60,8 +65,17 @@ pub(super) fn follow<W: Work>(
             return Ok(Status::Failed);
         }
     };
+    let rights = rights.with_service(service.is_some());
     let (name, mut reading) = (args.interfaces.join(","), Reading::new(rights, err)?);
-    let ended = reading.source(name.as_bytes(), (live, prepare), None, strict, workers, consume);
+    reading.give_up_rights()?;
+    service.iter().for_each(Service::ready);
+    let telling = |output: &mut W::Output| {
+        let consumed = consume(output)?;
+        service.iter_mut().for_each(Service::alive);
+        Ok(consumed)
+    };
+    let ended = reading.source(name.as_bytes(), (live, prepare), None, strict, workers, telling);
+    service.iter().for_each(Service::stopping);
     stop.store(true, Ordering::Relaxed);
     let status = reading.status;
     ended.map(drop)?;

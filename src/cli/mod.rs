@@ -14,6 +14,8 @@ mod progress;
 mod reading;
 mod rights;
 mod selection;
+#[cfg(feature = "live")]
+mod service;
 mod states;
 mod summary;
 mod watch;

@@ -148,7 +148,7 @@ impl<'e> Reading<'e> {
     }
 
     /// Gives up what no source needs that is still to be opened.
-    fn give_up_rights(&mut self) -> Result<(), Error> {
+    pub(super) fn give_up_rights(&mut self) -> Result<(), Error> {
         self.rights.take().map_or(Ok(()), |rights| rights.enter(self.err))
     }
 

@@ -42,6 +42,13 @@ impl Rights {
         self
     }
 
+    /// With a service manager that is told how things are.
+    #[cfg(feature = "live")]
+    pub(super) const fn with_service(mut self, notify: bool) -> Self {
+        self.plan.notify = notify;
+        self
+    }
+
     /// With a user to become, and devices.
     #[cfg(feature = "live")]
     pub(super) fn with_devices(mut self, device: &Device) -> Self {

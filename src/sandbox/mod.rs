@@ -53,8 +53,9 @@ pub struct Plan {
     pub resolve: bool,
     /// Network devices that are open.
     pub devices: Vec<String>,
-    /// A device that has gone is opened again. On Linux the process keeps CAP_NET_RAW for it, and
-    /// may open packet sockets; elsewhere the user has to be allowed to open /dev/bpf.
+    /// Devices that have gone or come are looked for and opened. On Linux the process keeps
+    /// CAP_NET_RAW for it, and may open packet and netlink sockets; elsewhere the sandbox does not
+    /// let them be opened.
     pub reopen: bool,
     /// Messages go to a socket that is connected already (a service manager's).
     pub notify: bool,
@@ -136,6 +137,7 @@ impl Plan {
     }
 
     /// True if files are still opened by their paths.
+    #[cfg(any(target_os = "linux", target_os = "openbsd", target_os = "freebsd"))]
     fn opens_files(&self) -> bool {
         !self.read.is_empty() || !self.write.is_empty() || self.resolve
     }

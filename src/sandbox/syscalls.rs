@@ -1,14 +1,17 @@
 //! Linux: which system calls there still are, by seccomp(2), in all threads (TSYNC).
 //!
-//! The list is of what is allowed, and two filters make it robust. The first refuses with EPERM
-//! what opens, starts or connects: programs and libraries take that for an answer. The second
-//! answers all that nobody foresaw with ENOSYS, as a kernel does that lacks it, since that is the
+//! The list is of what is allowed, and three filters make it robust. The first refuses with EPERM
+//! what opens, starts or connects: programs and libraries take that for an answer. The last answers
+//! all that nobody foresaw with ENOSYS, as a kernel does that lacks it, since that is the
 //! answer for which every C library has a second way: a newer one that asks for a system call of
 //! its own (clone3, whose flags no filter can see, is one) falls back to those allowed here. No
 //! call ends the process: a monitor that runs for months is not to die of a library's update.
 //!
-//! Of both filters' answers the kernel takes the first in the order kill, trap, errno, allow. What
-//! the first refuses the second has to allow, so that the answer is the first's.
+//! The one between them says of families of sockets that nobody foresaw that the kernel has none of
+//! them: libpcap asks for Bluetooth's where it lists devices, and takes no other answer for a no.
+//!
+//! Of all filters' answers the kernel takes the first in the order kill, trap, errno, allow. What
+//! another refuses the last has to allow, so that the answer is the other's.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -153,8 +156,9 @@ const SOCKETS: &[c_long] = &[
 /// What a device needs that is closed.
 const OPTIONS: &[c_long] = &[libc::SYS_setsockopt];
 
-/// What a device needs that is opened again, or the resolver's netlink socket.
-const BOUND: &[c_long] = &[libc::SYS_bind];
+/// What a device needs that is opened again, and netlink sockets, which are the only ones that a
+/// message can be sent to then.
+const BOUND: &[c_long] = &[libc::SYS_bind, libc::SYS_getsockname, libc::SYS_sendto];
 
 /// What is refused with EPERM unless the plan needs it.
 const REFUSED: &[c_long] = &[
@@ -200,12 +204,13 @@ type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 pub(super) fn enter(plan: &Plan) -> Result<(), Box<dyn Error>> {
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
     let errno = |number: i32| SeccompAction::Errno(number.unsigned_abs());
-    let (refused, allowed) = (refused(plan)?, allowed(plan)?);
-    let both = [
+    let (refused, foreign, allowed) = (refused(plan)?, foreign()?, allowed(plan)?);
+    let all = [
         (refused, SeccompAction::Allow, errno(libc::EPERM)),
+        (foreign, SeccompAction::Allow, errno(libc::EAFNOSUPPORT)),
         (allowed, errno(libc::ENOSYS), SeccompAction::Allow),
     ];
-    for (rules, others, these) in both {
+    for (rules, others, these) in all {
         let filter = SeccompFilter::new(rules, others, these, arch)?;
         apply_filter_all_threads(&BpfProgram::try_from(filter)?)?;
     }
@@ -230,7 +235,11 @@ fn needed(plan: &Plan) -> Vec<c_long> {
     groups.into_iter().filter(|&(wanted, _)| wanted).flat_map(|(_, calls)| calls.to_vec()).collect()
 }
 
-/// The families of socket(2) that the plan needs.
+/// Families of sockets that a plan can need, or something that breaks out of it.
+const FAMILIES: [i32; 5] =
+    [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK, libc::AF_PACKET];
+
+/// Those that the plan needs.
 fn families(plan: &Plan) -> Vec<i32> {
     let is_unix = |peer: &Peer| matches!(peer, Peer::Unix(_));
     let inet = plan.resolve || !plan.connect.iter().all(is_unix);
@@ -239,7 +248,8 @@ fn families(plan: &Plan) -> Vec<i32> {
         (plan.resolve || plan.reopen || plan.connect.iter().any(is_unix), libc::AF_UNIX),
         (inet, libc::AF_INET),
         (inet, libc::AF_INET6),
-        (plan.resolve, libc::AF_NETLINK),
+        // The list of devices, by getifaddrs(3).
+        (plan.resolve || plan.reopen, libc::AF_NETLINK),
         (plan.reopen, libc::AF_PACKET),
     ];
     wanted.into_iter().filter_map(|(wanted, family)| wanted.then_some(family)).collect()
@@ -249,12 +259,15 @@ fn refused(plan: &Plan) -> Result<Rules, Box<dyn Error>> {
     let needed = needed(plan);
     let unneeded = REFUSED.iter().chain(OLD_REFUSED).filter(|call| !needed.contains(call));
     let mut rules: Rules = unneeded.map(|&call| (call, Vec::new())).collect();
-    let mut other = Vec::new();
-    for family in families(plan) {
-        other.push(argument(0, SeccompCmpOp::Ne, family.into())?);
+    let granted = families(plan);
+    let mut sockets = Vec::new();
+    for &family in FAMILIES.iter().filter(|family| !granted.contains(family)) {
+        let is = argument(0, SeccompCmpOp::Eq, family.into())?;
+        sockets.push(SeccompRule::new(vec![is])?);
     }
-    let any = if other.is_empty() { Vec::new() } else { vec![SeccompRule::new(other)?] };
-    rules.insert(libc::SYS_socket, any);
+    if !sockets.is_empty() {
+        rules.insert(libc::SYS_socket, sockets);
+    }
     // A service manager's socket is connected: a message to it names no address.
     if plan.notify && rules.contains_key(&libc::SYS_sendto) {
         let to_address = SeccompCondition::new(4, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?;
@@ -271,10 +284,19 @@ fn refused(plan: &Plan) -> Result<Rules, Box<dyn Error>> {
     Ok(rules)
 }
 
+/// Sockets of all other families.
+fn foreign() -> Result<Rules, Box<dyn Error>> {
+    let mut others = Vec::new();
+    for family in FAMILIES {
+        others.push(argument(0, SeccompCmpOp::Ne, family.into())?);
+    }
+    Ok(Rules::from([(libc::SYS_socket, vec![SeccompRule::new(others)?])]))
+}
+
 fn allowed(plan: &Plan) -> Result<Rules, Box<dyn Error>> {
     let calls = needed(plan).into_iter().chain(REFUSED.iter().chain(OLD_REFUSED).copied());
     let mut rules: Rules = calls.map(|call| (call, Vec::new())).collect();
-    // The first filter knows which.
+    // The other filters know which.
     rules.insert(libc::SYS_socket, Vec::new());
     // Threads, not processes.
     let thread = i64::from(libc::CLONE_THREAD);
