@@ -42,7 +42,8 @@ check:
 # The code for systems that this is not, libpcap's bindings among it; what is linked is not checked.
 check-bsd:
 	@if sh contrib/setup has-bsd; then \
-		set -x; $(BSD_CARGO) check --locked --target-dir target/bsd -Zbuild-std=std,panic_abort \
+		set -x; $(BSD_CARGO) check --locked --target-dir target/bsd -Zbuild-std=std,panic_abort -Zwarnings \
+			--config 'build.warnings="deny"' \
 			$(BSDS:%=--target %); \
 	else \
 		echo 'SKIPPED: check-bsd: cargo-web, rustc-web and rust-web-src are packages of Debian' >&2; \

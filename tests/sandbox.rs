@@ -79,6 +79,7 @@ fn inside() {
         "resolver" => resolver(),
         "threads" => threads(),
         "user" => user(),
+        "lacking" => lacking(),
         other => panic!("no case {other}"),
     }
     println!("done: {case}");
@@ -298,6 +299,42 @@ fn threads() {
     assert!(told || report.in_force.contains(&"Landlock".to_owned()), "{report:?}");
     go.send(()).unwrap();
     early.join().unwrap();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn what_the_kernel_lacks_is_told_and_ends_nothing() {
+    run_inside("lacking");
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn lacking() {}
+
+/// On a kernel that has neither Landlock nor seccomp, or as good as.
+#[cfg(target_arch = "x86_64")]
+fn lacking() {
+    use seccompiler::{SeccompAction, SeccompFilter, TargetArch, apply_filter_all_threads};
+
+    let path = capture();
+    let path = path.to_str().unwrap();
+    let expected = run(&["-n", "-r", path]);
+    assert_eq!(expected.stderr, b"");
+    let none = SeccompAction::Errno(38);
+    for (call, told) in [(444, "Landlock: this kernel has none"), (317, "seccomp: ")] {
+        let rules = [(call, Vec::new())].into_iter().collect();
+        let filter =
+            SeccompFilter::new(rules, SeccompAction::Allow, none.clone(), TargetArch::x86_64);
+        let program: seccompiler::BpfProgram = filter.unwrap().try_into().unwrap();
+        apply_filter_all_threads(&program).unwrap();
+        // For files nobody has to hear of it who does not ask.
+        assert_eq!(run(&["-n", "-r", path]), expected);
+        let output = run(&["-n", "-v", "-r", path]);
+        assert!(output.status.success());
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert!(err.contains(&format!("pfscope: not confined by {told}")), "{err}");
+    }
+    let report = Plan { confine: true, ..Plan::default() }.enter().unwrap();
+    assert_eq!((report.in_force.len(), report.missing.len()), (0, 2), "{report:?}");
 }
 
 #[test]

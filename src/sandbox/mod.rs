@@ -96,12 +96,24 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoUser(user) => write!(f, "-Z {user}: there is no such user"),
-            Self::User(user, error) => write!(f, "-Z {user}: cannot become this user: {error}"),
+            Self::User(user, error) => {
+                write!(f, "-Z {user}: cannot become this user: {error}{}", advice(error))
+            }
             Self::StillRoot(user) => {
                 write!(f, "-Z {user}: root's rights could be taken back, so nothing is read")
             }
-            Self::Chroot(dir, error) => write!(f, "--chroot {}: {error}", dir.display()),
+            Self::Chroot(dir, error) => {
+                write!(f, "--chroot {}: {error}{}", dir.display(), advice(error))
+            }
         }
+    }
+}
+
+/// What to do about it.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => ": start pfscope as root for this",
+        _ => "",
     }
 }
 
