@@ -2,7 +2,13 @@
 //! of its own, this test program started anew. And from outside: what the kernel says of a running
 //! pfscope.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing test may panic anywhere")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "a failing test may panic anywhere"
+)]
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
@@ -236,6 +242,8 @@ fn sockets(folder: &Path) {
         assert_eq!(errno(File::open(secret())), EPERM);
         assert_eq!(errno(exec()), EPERM);
         assert_eq!(errno(TcpListener::bind("127.0.0.1:0")), EPERM);
+        assert_eq!(errno(UdpSocket::bind("127.0.0.1:0")), EPERM);
+        assert_eq!(errno(UnixDatagram::unbound().unwrap().send_to(b"x", &path)), EPERM);
         assert_eq!(errno(unix.accept()), EPERM);
     });
 }
@@ -445,6 +453,21 @@ fn the_program_is_confined_while_it_reads() {
         assert_eq!(lines, 59);
         assert!(running.0.wait().unwrap().success());
     }
+}
+
+/// Signals that the process sends itself go through.
+#[test]
+fn a_second_interrupt_ends_at_once() {
+    let mut running = Running::new(&["--count", "-r", "-"]);
+    // Nothing comes, and the first interrupt waits for that.
+    running.becomes("Seccomp:", "2");
+    let pid = running.0.id().to_string();
+    for _ in 0..2 {
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        thread::sleep(Duration::from_millis(300));
+    }
+    use std::os::unix::process::ExitStatusExt;
+    assert_eq!(running.0.wait().unwrap().signal(), Some(2));
 }
 
 #[test]

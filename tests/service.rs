@@ -1,6 +1,12 @@
 //! What contrib has for service managers, and what a manager hears of a running pfscope.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing test may panic anywhere")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "a failing test may panic anywhere"
+)]
 
 use std::fs;
 use std::io::{self, Write};

@@ -64,7 +64,8 @@ impl Rights {
     }
 
     /// Gives up the others, before the first thread is started. What is not in force is told where
-    /// somebody listens at a device for months; for files with -v.
+    /// somebody listens at a device for months; for files with -v. What is in force is told with -v
+    /// of devices.
     pub(super) fn enter(self, err: &mut dyn Write) -> Result<(), Error> {
         if !self.own_process {
             return Ok(());
@@ -90,7 +91,7 @@ impl Rights {
     }
 
     fn tell(&self, report: &crate::sandbox::Report, err: &mut dyn Write) -> io::Result<()> {
-        if self.verbose && !report.in_force.is_empty() {
+        if self.verbose && self.live && !report.in_force.is_empty() {
             writeln!(err, "pfscope: confined by {}", report.in_force.join(", "))?;
         }
         if self.verbose && self.plan.resolve {

@@ -1,4 +1,4 @@
-//! Linux: capabilities(7), landlock(7) and, in [`syscalls`], seccomp(2).
+//! Linux: capabilities(7), landlock(7) and, in syscalls.rs, seccomp(2).
 //!
 //! Landlock says which files may be opened, seccomp which system calls there are at all. Landlock
 //! comes first, since seccomp takes its system calls away.

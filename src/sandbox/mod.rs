@@ -64,7 +64,8 @@ pub struct Plan {
 /// Who is connected to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Peer {
-    /// A socket in the file system.
+    /// A socket in the file system. On Linux before 7.1 any such socket can then be connected to
+    /// that the user may: Landlock knows none of them.
     Unix(PathBuf),
     /// A TCP port, of any host.
     Tcp(u16),

@@ -146,12 +146,12 @@ const SOCKETS: &[c_long] = &[
     libc::SYS_connect,
     libc::SYS_getpeername,
     libc::SYS_getsockname,
-    libc::SYS_sendmmsg,
-    libc::SYS_sendmsg,
-    libc::SYS_sendto,
     libc::SYS_setsockopt,
     libc::SYS_shutdown,
 ];
+
+/// What the resolver sends its questions by.
+const QUESTIONS: &[c_long] = &[libc::SYS_sendmmsg, libc::SYS_sendmsg, libc::SYS_sendto];
 
 /// What a device needs that is closed.
 const OPTIONS: &[c_long] = &[libc::SYS_setsockopt];
@@ -198,6 +198,9 @@ const DEVICE_IOCTLS: &[libc::Ioctl] = &[
     libc::SIOCETHTOOL,
 ];
 
+/// The bits of socket(2)'s type that are not flags (linux/net.h).
+const SOCK_TYPE_MASK: i64 = 0xf;
+
 type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 
 /// Enters the filters of a plan.
@@ -231,6 +234,7 @@ fn needed(plan: &Plan) -> Vec<c_long> {
         (plan.resolve || !plan.connect.is_empty(), SOCKETS),
         (plan.reopen || !plan.devices.is_empty(), OPTIONS),
         (plan.resolve || plan.reopen, BOUND),
+        (plan.resolve, QUESTIONS),
     ];
     groups.into_iter().filter(|&(wanted, _)| wanted).flat_map(|(_, calls)| calls.to_vec()).collect()
 }
@@ -265,11 +269,22 @@ fn refused(plan: &Plan) -> Result<Rules, Box<dyn Error>> {
         let is = argument(0, SeccompCmpOp::Eq, family.into())?;
         sockets.push(SeccompRule::new(vec![is])?);
     }
+    // A connection is a stream: Landlock knows the ports of no other.
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        for kind in [libc::SOCK_DGRAM, libc::SOCK_RAW] {
+            if granted.contains(&family) && !plan.resolve {
+                let is = argument(0, SeccompCmpOp::Eq, family.into())?;
+                let of_kind = argument(1, masked(SOCK_TYPE_MASK), kind.into())?;
+                sockets.push(SeccompRule::new(vec![is, of_kind])?);
+            }
+        }
+    }
     if !sockets.is_empty() {
         rules.insert(libc::SYS_socket, sockets);
     }
-    // A service manager's socket is connected: a message to it names no address.
-    if plan.notify && rules.contains_key(&libc::SYS_sendto) {
+    // What is sent by a connection, a service manager's among them, names no address.
+    let connected = plan.notify || !plan.connect.is_empty();
+    if connected && rules.contains_key(&libc::SYS_sendto) {
         let to_address = SeccompCondition::new(4, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?;
         rules.insert(libc::SYS_sendto, vec![SeccompRule::new(vec![to_address])?]);
     }
@@ -305,6 +320,10 @@ fn allowed(plan: &Plan) -> Result<Rules, Box<dyn Error>> {
     // Signals to this process alone: abort(3), a second SIGINT.
     let own = argument(0, SeccompCmpOp::Eq, std::process::id().into())?;
     rules.insert(libc::SYS_tgkill, vec![SeccompRule::new(vec![own])?]);
+    // musl's raise(3); Landlock's scope keeps it to this process.
+    if cfg!(target_env = "musl") {
+        rules.insert(libc::SYS_tkill, Vec::new());
+    }
     // Names of threads.
     let name = argument(0, SeccompCmpOp::Eq, libc::PR_SET_NAME.into())?;
     rules.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![name])?]);
