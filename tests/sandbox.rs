@@ -23,7 +23,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pfscope::cli::{self, Status};
-use pfscope::sandbox::{Peer, Plan, Report, User};
+use pfscope::sandbox::{Peer, Plan, Report};
 
 /// Names the case that this process is to run.
 const CASE: &str = "PFSCOPE_SANDBOX_CASE";
@@ -356,6 +356,7 @@ fn user() {}
 #[cfg(feature = "live")]
 fn user() {
     use pfscope::capture::live::{Live, Settings, devices};
+    use pfscope::sandbox::User;
 
     let open = || Live::open(&["lo".to_owned()], Settings::default(), <_>::default(), |_| {});
     let first = open().unwrap();
