@@ -23,6 +23,7 @@ pub mod ipsec;
 pub mod packet;
 pub mod pf;
 pub mod rules;
+pub mod sandbox;
 pub mod sink;
 pub mod states;
 pub mod summary;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let status = pfscope::cli::run(
+    let status = pfscope::cli::run_process(
         std::env::args_os(),
         &mut std::io::stdout().lock(),
         &mut std::io::stderr(),

@@ -35,19 +35,25 @@ const NEIGHBOURS: [(&str, &str); 4] = [
 ];
 
 /// Who may name a crate or a part of std: paths below src, folders with a slash at the end.
-const OWNERS: [(&str, &[&str]); 12] = [
+const OWNERS: [(&str, &[&str]); 18] = [
     ("arc_swap", &["ipsec/live.rs"]),
     ("base64", &["sink/community.rs"]),
+    ("caps", &["sandbox/"]),
+    ("capsicum", &["sandbox/"]),
     ("clap", &["cli/", "cli.rs"]),
     ("crossbeam_channel", &["engine.rs", "engine/"]),
     ("etherparse", &["packet.rs", "packet/"]),
     ("hostname", &["cli/", "cli.rs"]),
+    ("landlock", &["sandbox/"]),
     ("nom", &["wire/", "vici/codec.rs"]),
     ("pcap", &["capture/"]),
-    ("socket2", &["vici/"]),
+    ("pledge", &["sandbox/"]),
+    ("seccompiler", &["sandbox/"]),
     ("serde_json", &["sink/", "summary.rs", "summary/", "ipsec/journal/", "cli/", "cli.rs"]),
     ("sha1", &["sink/community.rs"]),
+    ("socket2", &["vici/"]),
     ("twox_hash", &["sink/id.rs", "rules.rs", "rules/"]),
+    ("unveil", &["sandbox/"]),
 ];
 
 /// Rooms that do no I/O and read no clock.

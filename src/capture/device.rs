@@ -57,6 +57,9 @@ pub struct Settings {
     pub filter: Filter,
     /// Bytes of the ring between the devices and the consumer.
     pub ring: usize,
+    /// Hand on a batch after so long even if nothing has come: an empty one, which shows that all
+    /// behind it still works.
+    pub pulse: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -69,6 +72,7 @@ impl Default for Settings {
             link: None,
             filter: Filter::default(),
             ring: 64 * 1024 * 1024,
+            pulse: None,
         }
     }
 }

@@ -57,6 +57,38 @@ impl fmt::Debug for File {
     }
 }
 
+/// A file that is open, of which nothing has been read yet.
+pub struct Unread {
+    name: PathBuf,
+    source: Source,
+}
+
+impl fmt::Debug for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unread").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Unread {
+    /// Opens a file; "-" is the standard input.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Ok(Self { name: path.into(), source: Source::open(path)? })
+    }
+
+    /// Reads how it begins; for a pipe this waits until somebody has written that.
+    ///
+    /// # Errors
+    ///
+    /// If it does not begin as a capture file does.
+    pub fn start(self) -> Result<File, Error> {
+        File::start(self.name, self.source)
+    }
+}
+
 impl File {
     /// Opens a capture file; "-" is the standard input.
     ///
@@ -64,7 +96,7 @@ impl File {
     ///
     /// If there is no such file or it does not begin as a capture file does.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::start(path.into(), Source::open(path)?)
+        Unread::open(path)?.start()
     }
 
     /// Reads a capture file from anywhere, as from a pipe: [`File::fill`] gives records as

@@ -285,7 +285,8 @@ impl Records for Live {
         Arc::clone(&self.control.ring.lock().interfaces)
     }
 
-    /// Waits for packets or notices; gives at least one unless the capture ends.
+    /// Waits for packets or notices; gives at least one unless the capture ends or a
+    /// pulse is due.
     fn fill(&mut self, batch: &mut Batch) -> Filled {
         self.start();
         batch.records.clear();
@@ -293,6 +294,7 @@ impl Records for Live {
         batch.notices.clear();
         batch.first_frame = self.frames + 1;
         let ring = Arc::clone(&self.control.ring);
+        let pulse = self.control.settings.pulse.map(|pulse| Instant::now() + pulse);
         let mut spent = None;
         let more = loop {
             let mut state = ring.lock();
@@ -315,7 +317,11 @@ impl Records for Live {
                 if complete && self.control.stop.load(Ordering::Relaxed) {
                     break false;
                 }
-                drop(ring.wait(state, None));
+                let left = pulse.map(|due| due.saturating_duration_since(Instant::now()));
+                if left.is_some_and(|left| left.is_zero()) {
+                    break true;
+                }
+                drop(ring.wait(state, left));
                 continue;
             };
             if !complete {

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use super::args::Explain as Args;
 use super::join::{self, Join};
 use super::reading::{Consumed, Reading, Settings};
+use super::rights::Rights;
 use super::ruleset;
 use super::selection::{Selection, Undecoded};
 use super::{Error, Status};
@@ -71,7 +72,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
         Ok(Consumed { frames: 0, packets: 0, undecoded: Undecoded::default(), flow })
     };
     let mut join = Join::new(&feeds, &Offsets::default());
-    let mut reading = Reading::new(err);
+    let rights = Rights::new(&args.common, false).with_files(&args.read);
+    let mut reading = Reading::new(rights, err)?;
     let workers = (0..settings.threads).map(finder).collect();
     let prepare = move |batch: &mut Batch| join.prepare(batch);
     // Whether it was found is told by what was written.

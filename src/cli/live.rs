@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use super::args::Device;
 use super::reading::{Consumed, Reading, stop_by_signal};
+use super::rights::Rights;
+use super::service::Service;
 use super::signals::Watch;
 use super::{Error, Status};
 use crate::capture::Batch;
@@ -143,47 +145,76 @@ fn settings(args: &Device, filter: &Filter) -> Result<Settings, Error> {
     })
 }
 
-/// -i: reads devices until SIGINT or SIGTERM, or until the consumer has enough. `filter` is what
-/// the consumer wants; the kernel is given what it can answer of it. What each device has counted
-/// comes back.
-pub(super) fn follow<W: Work>(
+/// Devices that are open, with no rights but those that reading them takes.
+pub(super) struct Opened {
+    live: Live,
+    service: Option<Service>,
+    names: String,
+}
+
+/// -i: opens the devices, and gives up rights. `filter` is what the consumer will want; the kernel
+/// is given what it can answer of it. None, and a message, if a device cannot be opened.
+pub(super) fn open(
     args: &Device,
     filter: &Filter,
-    prepare: impl FnMut(&mut Batch) + Send + 'static,
-    strict: bool,
-    workers: Vec<W>,
+    rights: Rights,
     err: &mut dyn Write,
-    mut consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
-) -> Result<(Status, Vec<Counters>), Error> {
+) -> Result<Option<Opened>, Error> {
+    rights.announce(err);
+    let service = Service::of_environment()
+        .map_err(|error| Error::Usage(format!("NOTIFY_SOCKET: {error}")))?;
     let stop = stop_by_signal()?;
-    let settings = settings(args, filter)?;
+    let mut settings = settings(args, filter)?;
+    // Heard by the manager in half of what it waits for.
+    settings.pulse = service.as_ref().and_then(Service::pulse).map(|pulse| pulse / 2);
     let snaplen = settings.snaplen;
-    let live = match Live::open(&args.interfaces, settings, Arc::clone(&stop)) {
+    let live = match Live::open(&args.interfaces, settings, stop) {
         Ok(live) => live,
         Err(message) => {
             writeln!(err, "pfscope: {message}")?;
-            return Ok((Status::Failed, Vec::new()));
+            return Ok(None);
         }
     };
     introduce(&live, snaplen, err)?;
-    // The devices are open; their threads start when the first batch is filled.
-    let tally = Tally::new(live.control());
-    let watch = Watch::start(tally.clone())?;
-    let counting = |output: &mut W::Output| {
-        let consumed = consume(output)?;
-        tally.frames.fetch_add(consumed.frames, Ordering::Relaxed);
-        tally.packets.fetch_add(consumed.packets, Ordering::Relaxed);
-        Ok(consumed)
-    };
-    let (name, mut reading) = (args.interfaces.join(","), Reading::new(err));
-    let ended = reading.source(name.as_bytes(), (live, prepare), None, strict, workers, counting);
-    tally.control.stop();
-    let status = reading.status;
-    ended.map(drop)?;
-    tally.control.settled(PATIENCE);
-    err.write_all(tally.summary("\n").as_bytes())?;
-    drop(watch);
-    Ok((status, tally.control.by_interface()))
+    // The devices' threads start when the first batch is filled.
+    rights.with_service(service.is_some()).enter(err)?;
+    Ok(Some(Opened { live, service, names: args.interfaces.join(",") }))
+}
+
+impl Opened {
+    /// Reads until SIGINT or SIGTERM, or until the consumer has enough. What each device has
+    /// counted comes back.
+    pub(super) fn follow<W: Work>(
+        self,
+        prepare: impl FnMut(&mut Batch) + Send + 'static,
+        strict: bool,
+        workers: Vec<W>,
+        err: &mut dyn Write,
+        mut consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
+    ) -> Result<(Status, Vec<Counters>), Error> {
+        let Self { live, mut service, names } = self;
+        let tally = Tally::new(live.control());
+        let watch = Watch::start(tally.clone())?;
+        service.iter().for_each(Service::ready);
+        let counting = |output: &mut W::Output| {
+            let consumed = consume(output)?;
+            tally.frames.fetch_add(consumed.frames, Ordering::Relaxed);
+            tally.packets.fetch_add(consumed.packets, Ordering::Relaxed);
+            service.iter_mut().for_each(Service::alive);
+            Ok(consumed)
+        };
+        let mut reading = Reading::confined(err);
+        let source = (live, prepare);
+        let ended = reading.source(names.as_bytes(), source, None, strict, workers, counting);
+        service.iter().for_each(Service::stopping);
+        tally.control.stop();
+        let status = reading.status;
+        ended.map(drop)?;
+        tally.control.settled(PATIENCE);
+        err.write_all(tally.summary("\n").as_bytes())?;
+        drop(watch);
+        Ok((status, tally.control.by_interface()))
+    }
 }
 
 /// Says what is read, in tcpdump's words, and what the snapshot length cuts.

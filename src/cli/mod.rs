@@ -16,10 +16,13 @@ mod live;
 mod print;
 mod progress;
 mod reading;
+mod rights;
 mod rules;
 mod ruleset;
 mod save;
 mod selection;
+#[cfg(feature = "live")]
+mod service;
 #[cfg(feature = "live")]
 mod signals;
 mod states;
@@ -35,6 +38,8 @@ use std::io::{self, Write};
 use clap::Parser;
 
 use args::{Cli, Command};
+
+use crate::sandbox;
 
 /// What the program tells its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +60,14 @@ enum Error {
     Usage(String),
     /// The output cannot be written.
     Output(io::Error),
+    /// Rights that were to be given up could not be.
+    Rights(sandbox::Error),
+}
+
+impl From<sandbox::Error> for Error {
+    fn from(error: sandbox::Error) -> Self {
+        Self::Rights(error)
+    }
 }
 
 impl From<io::Error> for Error {
@@ -63,14 +76,33 @@ impl From<io::Error> for Error {
     }
 }
 
-/// Runs the program: `args` begin with the program's name. Output and messages go to the
-/// given writers; a closed pipe behind `out` is a normal end.
+/// Runs the program inside of another: `args` begin with the program's name. Output and messages
+/// go to the given writers; a closed pipe behind `out` is a normal end. The process keeps its
+/// rights.
 pub fn run<A: Into<OsString> + Clone>(
     args: impl IntoIterator<Item = A>,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Status {
-    let ended = match Cli::try_parse_from(args) {
+    start(Cli::try_parse_from(args), out, err)
+}
+
+/// Runs the program in a process of its own, as [`run`]. Once its sources are open the process
+/// gives up its rights for good ([`sandbox`]).
+pub fn run_process<A: Into<OsString> + Clone>(
+    args: impl IntoIterator<Item = A>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Status {
+    let mut cli = Cli::try_parse_from(args);
+    if let Ok(cli) = &mut cli {
+        cli.own_process();
+    }
+    start(cli, out, err)
+}
+
+fn start(cli: Result<Cli, clap::Error>, out: &mut dyn Write, err: &mut dyn Write) -> Status {
+    let ended = match cli {
         Ok(cli) => dispatch(cli, out, err),
         Err(help) if !help.use_stderr() => {
             let help = help.render();
@@ -96,6 +128,10 @@ pub fn run<A: Into<OsString> + Clone>(
         Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Status::Done,
         Err(Error::Output(error)) => {
             let _ = writeln!(err, "pfscope: cannot write the output: {error}");
+            Status::Failed
+        }
+        Err(Error::Rights(error)) => {
+            let _ = writeln!(err, "pfscope: {}", printable(&error.to_string()));
             Status::Failed
         }
         Err(Error::Usage(message)) => {

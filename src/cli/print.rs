@@ -12,12 +12,14 @@ use super::args::{EventFormat, Print};
 use super::hold::Hold;
 use super::join::{self, Join};
 use super::reading::{Consumed, Reading, Settings};
+use super::rights::Rights;
 use super::ruleset;
 use super::save::{Recorded, Recorder, Saver};
 use super::selection::{First, Selection, Undecoded};
 use super::tunnels::Known;
 use super::watch::Watch;
 use super::{Error, Status, together};
+use crate::capture::offset::Offsets;
 use crate::capture::{Batch, Suspected};
 use crate::engine::Work;
 use crate::filter::Filter;
@@ -108,34 +110,16 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         return Ok(status);
     }
     let sinks = Sinks::new(args, &settings, style)?;
-    let (known, whole) = Known::new(&args.tunnels, err)?;
-    settings.selection.tunnels = known.as_ref().map(|known| known.tunnels.clone());
-    let damaged = if whole { Status::Done } else { Status::Failed };
-    let saver = Saver::new(args, &settings.zone)?;
-    let mut printer = Printer::new(args, &settings, &sinks, style, saver);
     let offsets = together::offsets(&args.sources)?;
+    let saver = Saver::new(args, &settings.zone)?;
+    let rights = Rights::new(&args.common, args.verbose > 0)
+        .with_resolver(args.resolve)
+        .with_saved(args.save.write.as_deref())
+        .with_daemon(args.tunnels.vici.as_ref());
+    let job = Job { args, style, offsets, saver };
     #[cfg(feature = "live")]
     if !args.device.interfaces.is_empty() {
-        let workers = printer.workers(&Origin::Devices);
-        let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-        let mut hold = Hold::new(known.as_ref().and_then(Known::live));
-        let mut found = prepare(Join::new(&[], &offsets), &args.peers);
-        let shift = offsets.clone();
-        let prepare = move |batch: &mut Batch| {
-            shift.apply(&[], batch);
-            found(batch);
-            hold.prepare(batch);
-        };
-        let strict = args.common.strict;
-        let (device, filter) = (&args.device, &settings.selection.filter);
-        let (status, counters) =
-            super::live::follow(device, filter, prepare, strict, workers, err, consume)?;
-        if let Some(saver) = &mut printer.saver {
-            saver.counted(&counters);
-        }
-        let status = status.max(damaged).max(printer.finish(out)?);
-        together::report_unused(&offsets, &[], err);
-        return Ok(status);
+        return job.print_devices(rights, &mut settings, &sinks, out, err);
     }
     if args.read.is_empty() {
         let how = if cfg!(feature = "live") { "-r FILE, or a device with -i" } else { "-r FILE" };
@@ -144,44 +128,115 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         );
         return Err(Error::Usage(message));
     }
-    let feeds: Vec<_> = match &*args.read {
-        [_] => Vec::new(),
-        // A file that grows has nothing that could be read ahead.
-        _ if args.sources.follow => Vec::new(),
-        several => several.iter().filter(|path| join::tells_of_states(path)).cloned().collect(),
-    };
-    // A file that is followed ends by a signal.
-    let at_end = (args.count_only || args.save.write.is_some()) && !args.sources.follow;
-    let mut reading = if at_end { Reading::printing_at_end(err)? } else { Reading::new(err) };
-    let strict = args.common.strict;
-    let origin = |path: &Path| Origin::File(path.as_os_str().as_encoded_bytes().to_vec());
-    if let (true, Some(first)) = (together::is_wanted(&args.sources, &args.read), args.read.first())
-    {
-        if let Some(source) = together::open(&args.sources, &args.read, &offsets, &mut reading)? {
-            let workers = printer.workers(&origin(first));
-            let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-            let prepare = prepare(Join::new(&feeds, &offsets), &args.peers);
-            let name = first.as_os_str().as_encoded_bytes();
-            let _ = reading.source(name, (source, prepare), None, strict, workers, consume)?;
+    job.print_files(rights, &mut settings, &sinks, out, err)
+}
+
+/// What is to be printed, and how.
+struct Job<'a> {
+    args: &'a Print,
+    style: TimeStyle,
+    offsets: Offsets,
+    saver: Option<Saver>,
+}
+
+impl Job<'_> {
+    #[cfg(feature = "live")]
+    fn print_devices(
+        self,
+        rights: Rights,
+        settings: &mut Settings,
+        sinks: &Sinks,
+        out: &mut dyn Write,
+        err: &mut dyn Write,
+    ) -> Result<Status, Error> {
+        let Self { args, style, offsets, saver } = self;
+        let (device, filter) = (&args.device, &settings.selection.filter);
+        let rights = rights.with_devices(device, err);
+        let Some(opened) = super::live::open(device, filter, rights, err)? else {
+            return Ok(Status::Failed);
+        };
+        // The thread that asks the daemon has no more rights than the others.
+        let (known, damaged) = Known::new(&args.tunnels, &mut settings.selection, err)?;
+        let mut printer = Printer::new(args, settings, sinks, style, saver);
+        let workers = printer.workers(&Origin::Devices);
+        let mut hold = Hold::new(known.as_ref().and_then(Known::live));
+        let mut found = prepare(Join::new(&[], &offsets), &args.peers);
+        let shift = offsets.clone();
+        let prepare = move |batch: &mut Batch| {
+            shift.apply(&[], batch);
+            found(batch);
+            hold.prepare(batch);
+        };
+        let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
+        let (status, counters) =
+            opened.follow(prepare, args.common.strict, workers, err, consume)?;
+        if let Some(saver) = &mut printer.saver {
+            saver.counted(&counters);
         }
-    } else {
-        for path in &args.read {
-            let workers = printer.workers(&origin(path));
-            let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-            let mut found = prepare(Join::new(&feeds, &offsets), &args.peers);
-            let (shift, name) = (offsets.clone(), path.as_os_str().as_encoded_bytes().to_vec());
-            let prepare = move |batch: &mut Batch| {
-                shift.apply(&name, batch);
-                found(batch);
-            };
-            if reading.file(path, prepare, strict, workers, consume)?.is_break() {
-                break;
+        let status = status.max(damaged).max(printer.finish(out)?);
+        together::report_unused(&offsets, &[], err);
+        Ok(status)
+    }
+
+    fn print_files(
+        self,
+        rights: Rights,
+        settings: &mut Settings,
+        sinks: &Sinks,
+        out: &mut dyn Write,
+        err: &mut dyn Write,
+    ) -> Result<Status, Error> {
+        let Self { args, style, offsets, saver } = self;
+        let (_known, damaged) = Known::new(&args.tunnels, &mut settings.selection, err)?;
+        let mut printer = Printer::new(args, settings, sinks, style, saver);
+        let rights = match args.sources.follow {
+            true => rights.with_followed(&args.read),
+            false => rights.with_files(&args.read),
+        };
+        // A file that is followed ends by a signal.
+        let at_end = (args.count_only || args.save.write.is_some()) && !args.sources.follow;
+        let mut reading = match at_end {
+            true => Reading::printing_at_end(rights, err)?,
+            false => Reading::new(rights, err)?,
+        };
+        let feeds: Vec<_> = match &*args.read {
+            [_] => Vec::new(),
+            // A file that grows has nothing that could be read ahead.
+            _ if args.sources.follow => Vec::new(),
+            several => several.iter().filter(|path| join::tells_of_states(path)).cloned().collect(),
+        };
+        let strict = args.common.strict;
+        let origin = |path: &Path| Origin::File(path.as_os_str().as_encoded_bytes().to_vec());
+        if let (true, Some(first)) =
+            (together::is_wanted(&args.sources, &args.read), args.read.first())
+        {
+            if let Some(source) = together::open(&args.sources, &args.read, &offsets, &mut reading)?
+            {
+                let workers = printer.workers(&origin(first));
+                let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
+                let prepare = prepare(Join::new(&feeds, &offsets), &args.peers);
+                let name = first.as_os_str().as_encoded_bytes();
+                let _ = reading.source(name, (source, prepare), None, strict, workers, consume)?;
+            }
+        } else {
+            for path in &args.read {
+                let workers = printer.workers(&origin(path));
+                let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
+                let mut found = prepare(Join::new(&feeds, &offsets), &args.peers);
+                let (shift, name) = (offsets.clone(), path.as_os_str().as_encoded_bytes().to_vec());
+                let prepare = move |batch: &mut Batch| {
+                    shift.apply(&name, batch);
+                    found(batch);
+                };
+                if reading.file(path, prepare, strict, workers, consume)?.is_break() {
+                    break;
+                }
             }
         }
+        let status = reading.status.max(damaged).max(printer.finish(out)?);
+        together::report_unused(&offsets, &args.read, err);
+        Ok(status)
     }
-    let status = reading.status.max(damaged).max(printer.finish(out)?);
-    together::report_unused(&offsets, &args.read, err);
-    Ok(status)
 }
 
 /// What is found out about the batches of a source in their order, before the workers see them.

@@ -16,9 +16,10 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use super::args::Common;
 use super::color;
 use super::progress::Bar;
+use super::rights::Rights;
 use super::selection::{First, Selection, Undecoded};
 use super::{Error, Status};
-use crate::capture::file::File;
+use crate::capture::file::Unread;
 use crate::capture::remark::Remark;
 use crate::capture::{Batch, Records};
 use crate::engine::{self, Work};
@@ -97,6 +98,8 @@ pub(super) struct Reading<'e> {
     err: &'e mut dyn Write,
     pub(super) status: Status,
     started: Instant,
+    /// To be given up when the first source is open, before anything of it is read.
+    rights: Option<Rights>,
     /// The output comes when all is read.
     at_end: bool,
     /// Set by SIGINT and SIGTERM where these are to end the reading, not the program.
@@ -119,11 +122,25 @@ pub(super) struct Consumed {
 }
 
 impl<'e> Reading<'e> {
-    pub(super) fn new(err: &'e mut dyn Write) -> Self {
+    /// Rights are given up when the first source is open; at once, if files are to be opened in
+    /// their turn.
+    pub(super) fn new(rights: Rights, err: &'e mut dyn Write) -> Result<Self, Error> {
+        rights.announce(err);
+        let at_once = rights.opens_files();
+        let mut reading = Self { rights: Some(rights), ..Self::confined(err) };
+        if at_once {
+            reading.give_up_rights()?;
+        }
+        Ok(reading)
+    }
+
+    /// Rights have been given up.
+    pub(super) fn confined(err: &'e mut dyn Write) -> Self {
         Self {
             err,
             status: Status::Done,
             started: Instant::now(),
+            rights: None,
             at_end: false,
             stop: None,
             remarks: None,
@@ -132,8 +149,8 @@ impl<'e> Reading<'e> {
 
     /// The files of a command that prints when all is read: SIGINT and SIGTERM end the reading, a
     /// second one the program.
-    pub(super) fn printing_at_end(err: &'e mut dyn Write) -> io::Result<Self> {
-        Ok(Self { at_end: true, stop: Some(stop_by_signal()?), ..Self::new(err) })
+    pub(super) fn printing_at_end(rights: Rights, err: &'e mut dyn Write) -> Result<Self, Error> {
+        Ok(Self { at_end: true, stop: Some(stop_by_signal()?), ..Self::new(rights, err)? })
     }
 
     /// Tells what a source says from now on.
@@ -152,7 +169,9 @@ impl<'e> Reading<'e> {
         consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
     ) -> Result<ControlFlow<()>, Error> {
         let name = path.as_os_str().as_encoded_bytes();
-        match File::open(path) {
+        let opened = Unread::open(path);
+        self.give_up_rights()?;
+        match opened.and_then(Unread::start) {
             Ok(file) => {
                 let bar = Bar::new(file.progress(), self.started, self.at_end);
                 self.source(name, (file, prepare), bar, strict, workers, consume)
@@ -162,6 +181,11 @@ impl<'e> Reading<'e> {
                 Ok(ControlFlow::Continue(()))
             }
         }
+    }
+
+    /// Gives up what no source needs that is still to be opened.
+    fn give_up_rights(&mut self) -> Result<(), Error> {
+        self.rights.take().map_or(Ok(()), |rights| rights.enter(self.err))
     }
 
     /// Reads an open source, as [`Reading::file`].
@@ -174,6 +198,7 @@ impl<'e> Reading<'e> {
         workers: Vec<W>,
         mut consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
     ) -> Result<ControlFlow<()>, Error> {
+        self.give_up_rights()?;
         let mut undecoded = Undecoded::default();
         let (mut stopped, mut failed, mut asked) = (false, None, None);
         let (stop, remarks) = (self.stop.clone(), self.remarks.take());

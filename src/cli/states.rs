@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::args::{Format, SortBy, States as Args};
 use super::reading::{Consumed, Reading, Settings};
+use super::rights::Rights;
 use super::ruleset;
 use super::selection::{Selection, Undecoded};
 use super::{Error, Status};
@@ -168,19 +169,23 @@ fn follow(
         let worker = |_| Decoder { selection: everything.clone() };
         (0..settings.threads).map(worker).collect::<Vec<_>>()
     };
+    let rights = Rights::new(&args.common, args.verbose > 0);
+    #[cfg(feature = "live")]
+    let rights = rights.with_devices(&args.device, err);
     #[cfg(feature = "live")]
     if !args.device.interfaces.is_empty() {
         let (strict, workers) = (args.common.strict, workers());
         let consume = |told: &mut Told| Ok(follower.consume(told));
         let filter = &everything.filter;
-        let ended =
-            super::live::follow(&args.device, filter, |_| {}, strict, workers, err, consume)?;
-        return Ok(ended.0);
+        let Some(opened) = super::live::open(&args.device, filter, rights, err)? else {
+            return Ok(Status::Failed);
+        };
+        return Ok(opened.follow(|_| {}, strict, workers, err, consume)?.0);
     }
     if args.read.is_empty() {
         return Err(Error::Usage("nothing to follow: name a capture file with -r FILE".to_owned()));
     }
-    let mut reading = Reading::printing_at_end(err)?;
+    let mut reading = Reading::printing_at_end(rights.with_files(&args.read), err)?;
     for path in &args.read {
         let path: &Path = path;
         let consume = |told: &mut Told| Ok(follower.consume(told));

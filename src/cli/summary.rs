@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::args::{Format, Summary as Args};
 use super::reading::{Consumed, Reading, Settings};
+use super::rights::Rights;
 use super::ruleset;
 use super::selection::{Selection, Undecoded};
 use super::{Error, Status};
@@ -59,7 +60,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
     let options = Options { workers: threads, ..Options::default() };
     let summaries: Vec<Arc<Mutex<Summary>>> =
         (0..threads).map(|_| Arc::new(Mutex::new(Summary::new(options)))).collect();
-    let (mut reading, mut files) = (Reading::printing_at_end(err)?, Vec::new());
+    let rights = Rights::new(&args.common, false).with_files(&args.files);
+    let (mut reading, mut files) = (Reading::printing_at_end(rights, err)?, Vec::new());
     for path in &args.files {
         let counter = |summary| Counter {
             selection: settings.selection.clone(),

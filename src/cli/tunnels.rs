@@ -4,8 +4,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Error;
 use super::args::Sas;
+use super::selection::Selection;
+use super::{Error, Status};
 use crate::ipsec::journal::{Journal, Trouble};
 use crate::ipsec::{GRACE, Live, Tunnels};
 use crate::vici::Uri;
@@ -15,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What is known of tunnels, and from where.
 pub(super) struct Known {
-    pub(super) tunnels: Tunnels,
+    tunnels: Tunnels,
     #[cfg_attr(
         not(feature = "live"),
         expect(dead_code, reason = "it is followed while this lives")
@@ -24,8 +25,20 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// As the options say; `None` without them. Also whether all of a journal could be read.
-    pub(super) fn new(args: &Sas, err: &mut dyn Write) -> Result<(Option<Self>, bool), Error> {
+    /// As the options say, for a selection; `None` without them. The status is that of the
+    /// journals.
+    pub(super) fn new(
+        args: &Sas,
+        selection: &mut Selection,
+        err: &mut dyn Write,
+    ) -> Result<(Option<Self>, Status), Error> {
+        let (known, whole) = Self::find(args, err)?;
+        selection.tunnels = known.as_ref().map(|known| known.tunnels.clone());
+        Ok((known, if whole { Status::Done } else { Status::Failed }))
+    }
+
+    /// Also whether all of a journal could be read.
+    fn find(args: &Sas, err: &mut dyn Write) -> Result<(Option<Self>, bool), Error> {
         if let Some(uri) = &args.vici {
             warn(uri, err);
             let live = Live::start(uri.clone(), |what| {

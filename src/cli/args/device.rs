@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::Relinquish;
+
 /// Live capture.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Device {
@@ -44,4 +46,6 @@ pub(in crate::cli) struct Device {
     /// changes nothing)
     #[arg(short = 'p', long = "no-promiscuous-mode")]
     pub(in crate::cli) no_promiscuous: bool,
+    #[command(flatten)]
+    pub(in crate::cli) relinquish: Relinquish,
 }

@@ -3,6 +3,7 @@
 #[cfg(feature = "live")]
 mod device;
 mod ipsec;
+mod rights;
 mod rules;
 mod save;
 mod schemas;
@@ -20,6 +21,9 @@ use clap_complete::Shell;
 #[cfg(feature = "live")]
 pub(super) use device::Device;
 pub(super) use ipsec::{Ipsec, IpsecCommand, Record, Sas, Totals};
+#[cfg(feature = "live")]
+use rights::Relinquish;
+use rights::Sandbox;
 pub(super) use rules::{Explain, Rules, RulesFrom};
 pub(super) use save::Save;
 pub(super) use schemas::{EventFormat, Schemas};
@@ -48,6 +52,28 @@ pub(in crate::cli) struct Cli {
     pub(in crate::cli) command: Option<Command>,
     #[command(flatten)]
     pub(in crate::cli) print: Print,
+}
+
+impl Cli {
+    /// Lets the command give up rights of the process.
+    pub(in crate::cli) const fn own_process(&mut self) {
+        let common = match &mut self.command {
+            None => &mut self.print.common,
+            Some(Command::Summary(args)) => &mut args.common,
+            Some(Command::States(args)) => &mut args.common,
+            Some(Command::Explain(args)) => &mut args.common,
+            // What they read is the firewall's own.
+            Some(
+                Command::Rules(_)
+                | Command::Ipsec(_)
+                | Command::Vici(_)
+                | Command::Schema { .. }
+                | Command::Man
+                | Command::Completions { .. },
+            ) => return,
+        };
+        common.sandbox.own_process = true;
+    }
 }
 
 const SHORT_EXAMPLES: &str = "'pfscope --help' says more and shows examples.";
@@ -216,6 +242,8 @@ pub(in crate::cli) struct Common {
     /// Worker threads (as many as there are processors)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(in crate::cli) threads: Option<u8>,
+    #[command(flatten)]
+    pub(in crate::cli) sandbox: Sandbox,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
