@@ -116,6 +116,8 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         .with_resolver(args.resolve)
         .with_saved(args.save.write.as_deref())
         .with_daemon(args.tunnels.vici.as_ref());
+    #[cfg(feature = "live")]
+    let rights = rights.with_devices(&args.device, err);
     let job = Job { args, style, offsets, saver };
     #[cfg(feature = "live")]
     if !args.device.interfaces.is_empty() {
@@ -151,7 +153,6 @@ impl Job<'_> {
     ) -> Result<Status, Error> {
         let Self { args, style, offsets, saver } = self;
         let (device, filter) = (&args.device, &settings.selection.filter);
-        let rights = rights.with_devices(device, err);
         let Some(opened) = super::live::open(device, filter, rights, err)? else {
             return Ok(Status::Failed);
         };

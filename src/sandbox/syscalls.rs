@@ -282,9 +282,8 @@ fn refused(plan: &Plan) -> Result<Rules, Box<dyn Error>> {
     if !sockets.is_empty() {
         rules.insert(libc::SYS_socket, sockets);
     }
-    // What is sent by a connection, a service manager's among them, names no address.
-    let connected = plan.notify || !plan.connect.is_empty();
-    if connected && rules.contains_key(&libc::SYS_sendto) {
+    // What is sent by a connection names no address: a service manager's, a signal's own.
+    if rules.contains_key(&libc::SYS_sendto) {
         let to_address = SeccompCondition::new(4, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?;
         rules.insert(libc::SYS_sendto, vec![SeccompRule::new(vec![to_address])?]);
     }
@@ -324,6 +323,9 @@ fn allowed(plan: &Plan) -> Result<Rules, Box<dyn Error>> {
     if cfg!(target_env = "musl") {
         rules.insert(libc::SYS_tkill, Vec::new());
     }
+    // What signals are handed on by, inside of the process.
+    let local = argument(0, SeccompCmpOp::Eq, libc::AF_UNIX.into())?;
+    rules.insert(libc::SYS_socketpair, vec![SeccompRule::new(vec![local])?]);
     // Names of threads.
     let name = argument(0, SeccompCmpOp::Eq, libc::PR_SET_NAME.into())?;
     rules.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![name])?]);
