@@ -54,9 +54,6 @@ expected an expression at the end",
 r"  ()
    ^
 expected an expression before ')'",
-r"  tunnel web
-  ^^^^^^
-'tunnel' needs the tunnels of an IKE daemon: not in this version",
 r"  tcp[tcpflags] & tcp-syn != 0
   ^^^^^^^^^^^^^
 expressions over bytes are not read: select by field with --format json, or read what 'tcpdump -w -' lets pass",
@@ -114,9 +111,6 @@ r"  port 22 or ifnme em0
              ^^^^^
 the service 'ifnme' is not in /etc/services
 did you mean 'ifname'?",
-r"  port 22 or tunnel x
-             ^^^^^^
-'tunnel' needs the tunnels of an IKE daemon: not in this version",
 r"  tcp and sync isn
                ^^^
 'isn' is not the name of any action of pfsync
