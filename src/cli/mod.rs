@@ -25,6 +25,7 @@ mod selection;
 mod service;
 #[cfg(feature = "live")]
 mod signals;
+mod sinks;
 mod states;
 mod summary;
 mod together;

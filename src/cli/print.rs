@@ -5,9 +5,8 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
 
-use super::args::{EventFormat, Print};
+use super::args::Print;
 #[cfg(feature = "live")]
 use super::hold::Hold;
 use super::join::{self, Join};
@@ -16,25 +15,18 @@ use super::rights::Rights;
 use super::ruleset;
 use super::save::{Recorded, Recorder, Saver};
 use super::selection::{First, Selection, Undecoded};
+use super::sinks::{Sinks, precision};
 use super::tunnels::Known;
 use super::watch::Watch;
 use super::{Error, Status, together};
 use crate::capture::offset::Offsets;
 use crate::capture::{Batch, Suspected};
 use crate::engine::Work;
-use crate::filter::Filter;
 use crate::sink::Sink;
-use crate::sink::ecs::{self, Ecs};
-use crate::sink::fields::{Fields, Paths};
-use crate::sink::filterlog::{Filterlog, Flavour};
-use crate::sink::json::{Json, Origin};
+use crate::sink::json::Origin;
 use crate::sink::notice::Notices;
-use crate::sink::ocsf::Ocsf;
 use crate::sink::page::{Binder, Page};
-use crate::sink::site::Site;
-use crate::sink::text::names::Names;
-use crate::sink::text::{Dump, Form, Options, Text};
-use crate::time::{Precision, TimeStyle};
+use crate::time::TimeStyle;
 use crate::wire::writer::Writer;
 
 /// A worker that renders what is wanted.
@@ -341,18 +333,6 @@ fn printed(undecoded: Undecoded, done: bool, events: u64) -> Undecoded {
     if undecoded.first.is_none_or(printed) { undecoded } else { Undecoded::default() }
 }
 
-/// What -x, -X and -A ask for; of several tcpdump takes the one that shows most.
-fn dump(args: &Print) -> Option<Dump> {
-    let forms =
-        [(Form::HexAscii, args.hex_ascii), (Form::Hex, args.hex), (Form::Ascii, args.ascii)];
-    let (form, times) = forms.into_iter().find(|&(_, times)| times > 0)?;
-    Some(Dump { form, link: times > 1 })
-}
-
-const fn precision(args: &Print) -> Precision {
-    if args.nano { Precision::Nanos } else { Precision::Micros }
-}
-
 const fn stop(yes: bool) -> ControlFlow<()> {
     if yes { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
@@ -381,99 +361,4 @@ fn filter(args: &Print) -> Result<String, Error> {
 fn without_comments(text: &str) -> String {
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
     lines.collect::<Vec<_>>().join(" ")
-}
-
-/// Who reports, for the formats that say it.
-fn site(args: &Print) -> Result<Arc<Site>, Error> {
-    let observer = match &args.schemas.observer {
-        Some(name) => name.clone(),
-        None => hostname::get()
-            .map_err(|error| {
-                Error::Usage(format!("no host name: {error}; name the firewall with --observer"))
-            })?
-            .to_string_lossy()
-            .into_owned(),
-    };
-    Ok(Arc::new(Site { observer, internal: args.schemas.internal.clone() }))
-}
-
-/// What to render with.
-enum Sinks {
-    Count,
-    Text(Options, jiff::tz::TimeZone),
-    Json,
-    Ecs(Arc<Site>, ecs::Version),
-    Ocsf(Arc<Site>),
-    Filterlog(Flavour),
-    Fields(Paths),
-}
-
-impl Sinks {
-    fn new(args: &Print, settings: &Settings, time: TimeStyle) -> Result<Self, Error> {
-        if args.count_only {
-            return Ok(Self::Count);
-        }
-        if let Some(list) = &args.fields {
-            return Paths::parse(list)
-                .map(Self::Fields)
-                .map_err(|wrong| Error::Usage(format!("--fields: {wrong}")));
-        }
-        Ok(match args.format {
-            EventFormat::Json => Self::Json,
-            EventFormat::Ecs => Self::Ecs(site(args)?, args.schemas.ecs_version.into()),
-            EventFormat::Ocsf => Self::Ocsf(site(args)?),
-            EventFormat::Filterlog => Self::Filterlog(args.schemas.flavour.into()),
-            EventFormat::Text => {
-                let names = (args.numeric == 0).then(|| Arc::new(Names::of_system(args.resolve)));
-                let options = Options {
-                    link: args.link,
-                    quiet: args.quiet,
-                    verbose: args.verbose,
-                    absolute: args.absolute,
-                    time,
-                    precision: precision(args),
-                    dump: dump(args),
-                    names,
-                    color: settings.color,
-                };
-                Self::Text(options, settings.zone.clone())
-            }
-        })
-    }
-
-    /// How notices go with it: not among fields, and not where nothing is printed.
-    fn notices(&self, origin: &Origin) -> Option<Notices> {
-        match self {
-            Self::Text(_, zone) => Some(Notices::text(zone.clone())),
-            Self::Json => Some(Notices::json(origin.clone())),
-            Self::Ecs(site, version) => {
-                Some(Notices::ecs(origin.clone(), Arc::clone(site), *version))
-            }
-            Self::Ocsf(site) => Some(Notices::ocsf(origin.clone(), Arc::clone(site))),
-            Self::Count | Self::Filterlog(_) | Self::Fields(..) => None,
-        }
-    }
-
-    const fn is_text(&self) -> bool {
-        matches!(self, Self::Text(..))
-    }
-
-    /// A renderer for the records of one source.
-    fn sink(&self, origin: &Origin, filter: &Filter) -> Option<Box<dyn Sink>> {
-        Some(match self {
-            Self::Count => return None,
-            Self::Text(options, zone) => Box::new(Text::new(options.clone(), zone.clone())),
-            Self::Json => Box::new(Json::new(origin.clone(), filter.clone())),
-            Self::Ecs(site, version) => {
-                Box::new(Ecs::new(origin.clone(), Arc::clone(site), *version, filter.clone()))
-            }
-            Self::Ocsf(site) => {
-                Box::new(Ocsf::new(origin.clone(), Arc::clone(site), filter.clone()))
-            }
-            Self::Filterlog(flavour) => Box::new(Filterlog::new(*flavour)),
-            Self::Fields(paths) => {
-                Box::new(Fields::new(origin.clone(), paths.clone(), filter.clone()))
-            }
-        })
-    }
 }
