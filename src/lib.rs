@@ -15,6 +15,8 @@ pub mod decode;
 pub mod engine;
 pub mod error;
 pub mod event;
+#[cfg(feature = "feed")]
+pub mod feed;
 pub mod filter;
 pub mod packet;
 pub mod pf;
