@@ -54,7 +54,18 @@ fn with_event(data: &[u8], check: impl FnOnce(&Event<'_>)) {
     let (number, ts, precision) = (7, Timestamp(1_700_000_000_123_456_789), Precision::Micros);
     let len = data.len() + usize::from(more);
     check(&decode(
-        Frame { number, ts, precision, link, data, len, whole: None, iface: None, flow: None },
+        Frame {
+            number,
+            ts,
+            precision,
+            link,
+            data,
+            len,
+            whole: None,
+            iface: None,
+            flow: None,
+            place: None,
+        },
         order,
         writer,
     ));

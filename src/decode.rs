@@ -139,6 +139,7 @@ mod tests {
             whole: None,
             iface: None,
             flow: None,
+            place: None,
         };
         decode(frame, ByteOrder::Little, Writer::new(ByteOrder::Little))
     }

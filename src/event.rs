@@ -29,6 +29,17 @@ pub struct Frame<'a> {
     pub iface: Option<&'a [u8]>,
     /// Of a logged packet: the state it belongs to, where pfsync has told of it.
     pub flow: Option<&'a Flow>,
+    /// Where it stands in its own source, if several are read as one.
+    pub place: Option<Place<'a>>,
+}
+
+/// Where a record stands in its own source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The file's name as the user gave it: untrusted bytes.
+    pub file: &'a [u8],
+    /// Counts the records of the file from 1.
+    pub number: u64,
 }
 
 /// The state that a packet belongs to.

@@ -81,6 +81,7 @@ impl Capture {
                 whole: None,
                 iface: None,
                 flow: None,
+                place: None,
             };
             each(&decode(frame, self.order, writer));
         }

@@ -142,8 +142,14 @@ impl File {
         self.progress.size().is_some()
     }
 
+    /// Offset of the record that comes next, from the start of the file (decompressed).
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// Puts the next records into the batch, in place of those in it. A regular file fills it;
-    /// anything else gives what there is as soon as that is a whole record.
+    /// anything else gives what there is as soon as that is a whole record, and a reader that
+    /// has nothing now ([`io::ErrorKind::WouldBlock`]) an empty batch.
     ///
     /// A last record that is cut is given as far as its bytes go, with a fault.
     pub fn fill(&mut self, batch: &mut Batch) -> Filled {
@@ -186,6 +192,11 @@ impl File {
             };
             let tail = there.get(used..).unwrap_or_default();
             match read {
+                // Nothing more now, as of a file that still grows.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.carry.extend_from_slice(tail);
+                    return Filled { more: true, fault: None };
+                }
                 Ok(true) if records.is_empty() => {
                     // Go on in the same buffer, with room for a record that is longer.
                     bytes.copy_within(used..len, 0);

@@ -114,6 +114,7 @@ impl Live {
             precision: Precision::Micros,
             fcs_len: 0,
             name: Some(device.as_bytes().into()),
+            file: None,
         };
         Ok((capture, interface))
     }

@@ -8,17 +8,22 @@ mod compress;
 pub mod defrag;
 pub mod fault;
 pub mod file;
+pub mod follow;
+mod interfaces;
 #[cfg(feature = "live")]
 pub mod live;
+pub mod merge;
+pub mod offset;
 mod pcap;
 mod pcapng;
+pub mod remark;
 #[cfg(test)]
 mod sample;
 mod source;
 
 use std::sync::Arc;
 
-use crate::event::{Flow, Frame};
+use crate::event::{Flow, Frame, Place};
 use crate::states::Suspicion;
 use crate::time::{Precision, Timestamp};
 use crate::wire::ByteOrder;
@@ -29,7 +34,7 @@ pub const MAX_RECORD_LEN: u32 = 256 * 1024;
 
 /// What a record's interface says about all of its records. A pcap file has one; a pcapng file
 /// one for each interface description block.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Interface {
     /// What the first byte of a record is.
     pub link: LinkType,
@@ -41,12 +46,20 @@ pub struct Interface {
     pub fcs_len: u8,
     /// The interface's name where the file gives it (pcapng `if_name`): untrusted bytes.
     pub name: Option<Box<[u8]>>,
+    /// Name of the file that its records come from, where several are read as one.
+    pub file: Option<Arc<[u8]>>,
 }
 
 /// A source of records.
 pub trait Records: Send + 'static {
     /// Puts the next records into the batch, in place of those in it.
     fn fill(&mut self, batch: &mut Batch) -> file::Filled;
+}
+
+impl Records for Box<dyn Records> {
+    fn fill(&mut self, batch: &mut Batch) -> file::Filled {
+        (**self).fill(batch)
+    }
 }
 
 /// One record of a batch.
@@ -100,6 +113,11 @@ pub struct Batch {
     pub interfaces: Arc<[Interface]>,
     /// Number of the first record, counted from 1 over the whole source.
     pub first_frame: u64,
+    /// Of a source that reads several as one: the number that each record has in its own, counted
+    /// from 1.
+    pub numbers: Vec<u64>,
+    /// Of a source that can be read on later: where what follows the batch begins.
+    pub position: Option<follow::Position>,
     /// The records, in file order.
     pub records: Vec<Record>,
     /// The bytes that the records point into. What lies between and behind the records is
@@ -125,7 +143,7 @@ impl Batch {
     /// The frames of the batch, each with its index into [`Batch::interfaces`]. A frame check
     /// sequence is not part of the frame.
     pub fn frames(&self) -> impl Iterator<Item = (usize, &Interface, Frame<'_>)> {
-        (self.first_frame..).zip(&self.records).filter_map(|(number, record)| {
+        (self.first_frame..).zip(&self.records).enumerate().filter_map(|(nth, (number, record))| {
             let index = record.interface as usize;
             let interface = self.interfaces.get(index)?;
             let fcs = usize::from(interface.fcs_len);
@@ -138,10 +156,12 @@ impl Batch {
             let whole = at.ok().and_then(|at| self.joined.get(at)).map(|joined| &*joined.bytes);
             let at = self.belongs.binary_search_by_key(&number, |belongs| belongs.frame);
             let flow = at.ok().and_then(|at| self.belongs.get(at)).map(|belongs| &belongs.flow);
+            let place = interface.file.as_deref().zip(self.numbers.get(nth).copied());
+            let place = place.map(|(file, number)| Place { file, number });
             Some((
                 index,
                 interface,
-                Frame { number, ts, precision, link, data, len, whole, iface, flow },
+                Frame { number, ts, precision, link, data, len, whole, iface, flow, place },
             ))
         })
     }

@@ -77,6 +77,7 @@ impl Pcap {
             precision,
             fcs_len: u8::try_from(fcs_len).unwrap_or_default(),
             name: None,
+            file: None,
         };
         let unit = match precision {
             Precision::Micros => 1000,

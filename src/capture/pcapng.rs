@@ -245,6 +245,7 @@ impl Pcapng {
             precision,
             fcs_len: 0,
             name: None,
+            file: None,
         };
         let snaplen = if snaplen == 0 { u32::MAX } else { snaplen };
         let mut clock = Clock { tick, offset: 0, snaplen };

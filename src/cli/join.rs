@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use super::states::facts;
 use crate::capture::defrag::Defrag;
 use crate::capture::file::File;
-use crate::capture::{Batch, Belongs};
+use crate::capture::offset::{Offsets, Shifted};
+use crate::capture::{Batch, Belongs, Records};
 use crate::decode::decode;
 use crate::event::{Event, Flow};
 use crate::packet::{Packet, Transport};
@@ -54,7 +55,9 @@ pub(super) struct Join {
 
 /// A file that tells of states, read as far as the log has come.
 struct Feed {
-    file: File,
+    file: Shifted<File>,
+    /// Its name as the user gave it.
+    name: Vec<u8>,
     batch: Batch,
     defrag: Defrag,
     /// The next frame of the batch.
@@ -65,11 +68,12 @@ struct Feed {
 impl Join {
     /// A join with these files; one that cannot be opened is left out, and reported by whoever
     /// prints it.
-    pub(super) fn new(feeds: &[PathBuf]) -> Self {
+    pub(super) fn new(feeds: &[PathBuf], offsets: &Offsets) -> Self {
         let feed = |path: &PathBuf| {
-            let file = File::open(path).ok()?;
+            let name = path.as_os_str().as_encoded_bytes().to_vec();
+            let file = Shifted::new(File::open(path).ok()?, &name, offsets);
             let (batch, defrag) = (Batch::default(), Defrag::default());
-            Some(Feed { file, batch, defrag, next: 0, more: true })
+            Some(Feed { file, name, batch, defrag, next: 0, more: true })
         };
         let feeds = feeds.iter().filter_map(feed).collect();
         Self { table: Table::with_flows(MAX_STATES), feeds, mixed: false }
@@ -87,7 +91,10 @@ impl Join {
             for (_, interface, frame) in batch.frames() {
                 last = frame.ts;
                 let event = decode(frame, interface.order, Writer::new(interface.order));
-                let told = self.advance(last) | tell(&mut self.table, &event);
+                // What is merged from one of the other files has been told by that.
+                let fed = |file| self.feeds.iter().any(|feed| feed.name == file);
+                let fed = frame.place.is_some_and(|place| fed(place.file));
+                let told = self.advance(last) | (!fed && tell(&mut self.table, &event));
                 if told {
                     self.settle(&mut waiting, last, &mut belongs);
                 }

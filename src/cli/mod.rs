@@ -15,6 +15,7 @@ mod reading;
 mod selection;
 mod states;
 mod summary;
+mod together;
 mod watch;
 
 use std::ffi::OsString;

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{Format, Print};
@@ -12,7 +12,7 @@ use super::join::{self, Join};
 use super::reading::{Consumed, Reading, Settings};
 use super::selection::{First, Selection, Undecoded};
 use super::watch::Watch;
-use super::{Error, Status};
+use super::{Error, Status, together};
 use crate::capture::{Batch, Suspected};
 use crate::engine::Work;
 use crate::filter::Filter;
@@ -74,15 +74,22 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
     let settings =
         Settings::new(&args.common, &filter(args)?).map_err(|error| hint(error, args))?;
     let sinks = Sinks::new(args, &settings, style)?;
+    let offsets = together::offsets(&args.sources)?;
     let mut printer = Printer::new(args, &settings, &sinks, style);
     #[cfg(feature = "live")]
     if !args.device.interfaces.is_empty() {
         let workers = printer.workers(&Origin::Devices);
         let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-        let prepare = prepare(&[], &args.peers);
+        let mut found = prepare(Join::new(&[], &offsets), &args.peers);
+        let shift = offsets.clone();
+        let prepare = move |batch: &mut Batch| {
+            shift.apply(&[], batch);
+            found(batch);
+        };
         let strict = args.common.strict;
         let status = super::live::follow(&args.device, prepare, strict, workers, err, consume)?;
         printer.finish(out)?;
+        together::report_unused(&offsets, &[], err);
         return Ok(status);
     }
     if args.read.is_empty() {
@@ -94,26 +101,48 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
     }
     let feeds: Vec<_> = match &*args.read {
         [_] => Vec::new(),
+        // A file that grows has nothing that could be read ahead.
+        _ if args.sources.follow => Vec::new(),
         several => several.iter().filter(|path| join::tells_of_states(path)).cloned().collect(),
     };
-    let mut reading =
-        if args.count_only { Reading::printing_at_end(err)? } else { Reading::new(err) };
-    for path in &args.read {
-        let origin = Origin::File(path.as_os_str().as_encoded_bytes().to_vec());
-        let workers = printer.workers(&origin);
-        let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-        let prepare = prepare(&feeds, &args.peers);
-        if reading.file(path, prepare, args.common.strict, workers, consume)?.is_break() {
-            break;
+    // A file that is followed ends by a signal.
+    let at_end = args.count_only && !args.sources.follow;
+    let mut reading = if at_end { Reading::printing_at_end(err)? } else { Reading::new(err) };
+    let strict = args.common.strict;
+    let origin = |path: &Path| Origin::File(path.as_os_str().as_encoded_bytes().to_vec());
+    if let (true, Some(first)) = (together::is_wanted(&args.sources, &args.read), args.read.first())
+    {
+        if let Some(source) = together::open(&args.sources, &args.read, &offsets, &mut reading)? {
+            let workers = printer.workers(&origin(first));
+            let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
+            let prepare = prepare(Join::new(&feeds, &offsets), &args.peers);
+            let name = first.as_os_str().as_encoded_bytes();
+            let _ = reading.source(name, (source, prepare), None, strict, workers, consume)?;
+        }
+    } else {
+        for path in &args.read {
+            let workers = printer.workers(&origin(path));
+            let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
+            let mut found = prepare(Join::new(&feeds, &offsets), &args.peers);
+            let (shift, name) = (offsets.clone(), path.as_os_str().as_encoded_bytes().to_vec());
+            let prepare = move |batch: &mut Batch| {
+                shift.apply(&name, batch);
+                found(batch);
+            };
+            if reading.file(path, prepare, strict, workers, consume)?.is_break() {
+                break;
+            }
         }
     }
+    let status = reading.status;
     printer.finish(out)?;
-    Ok(reading.status)
+    together::report_unused(&offsets, &args.read, err);
+    Ok(status)
 }
 
 /// What is found out about the batches of a source in their order, before the workers see them.
-fn prepare(feeds: &[PathBuf], peers: &[IpAddr]) -> impl FnMut(&mut Batch) + Send + use<> {
-    let (mut join, mut watch) = (Join::new(feeds), Watch::new(peers));
+fn prepare(mut join: Join, peers: &[IpAddr]) -> impl FnMut(&mut Batch) + Send + use<> {
+    let mut watch = Watch::new(peers);
     move |batch| {
         join.prepare(batch);
         watch.prepare(batch);
@@ -149,7 +178,7 @@ impl<'a> Printer<'a> {
     }
 
     fn consume(&mut self, rendered: &Rendered, out: &mut dyn Write) -> io::Result<Consumed> {
-        let undecoded = rendered.undecoded;
+        let undecoded = rendered.undecoded.clone();
         if self.args.count_only {
             self.events += rendered.events;
             let enough = self.args.count.is_some_and(|count| self.events >= count);

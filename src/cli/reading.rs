@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Instant;
 
@@ -15,9 +16,10 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use super::args::Common;
 use super::color;
 use super::progress::Bar;
-use super::selection::{Selection, Undecoded};
+use super::selection::{First, Selection, Undecoded};
 use super::{Error, Status};
 use crate::capture::file::File;
+use crate::capture::remark::Remark;
 use crate::capture::{Batch, Records};
 use crate::engine::{self, Work};
 use crate::filter::Filter;
@@ -88,6 +90,8 @@ pub(super) struct Reading<'e> {
     at_end: bool,
     /// Set by SIGINT and SIGTERM where these are to end the reading, not the program.
     stop: Option<Arc<AtomicBool>>,
+    /// What a source says while it is read.
+    remarks: Option<Receiver<Remark>>,
 }
 
 /// What a consumer says of one output.
@@ -100,13 +104,25 @@ pub(super) struct Consumed {
 
 impl<'e> Reading<'e> {
     pub(super) fn new(err: &'e mut dyn Write) -> Self {
-        Self { err, status: Status::Done, started: Instant::now(), at_end: false, stop: None }
+        Self {
+            err,
+            status: Status::Done,
+            started: Instant::now(),
+            at_end: false,
+            stop: None,
+            remarks: None,
+        }
     }
 
     /// The files of a command that prints when all is read: SIGINT and SIGTERM end the reading, a
     /// second one the program.
     pub(super) fn printing_at_end(err: &'e mut dyn Write) -> io::Result<Self> {
         Ok(Self { at_end: true, stop: Some(stop_by_signal()?), ..Self::new(err) })
+    }
+
+    /// Tells what a source says from now on.
+    pub(super) fn listen(&mut self, remarks: Receiver<Remark>) {
+        self.remarks = Some(remarks);
     }
 
     /// Reads one file through the workers. A file that cannot be opened or read is reported, and
@@ -144,7 +160,10 @@ impl<'e> Reading<'e> {
     ) -> Result<ControlFlow<()>, Error> {
         let mut undecoded = Undecoded::default();
         let (mut stopped, mut failed) = (false, None);
-        let fault = engine::run(source, prepare, workers, self.stop.as_deref(), |output| {
+        let (stop, remarks) = (self.stop.clone(), self.remarks.take());
+        let remarks = || remarks.iter().flat_map(Receiver::try_iter);
+        let fault = engine::run(source, prepare, workers, stop.as_deref(), |output| {
+            remarks().for_each(|remark| self.remark(&remark));
             if let Some(bar) = &mut bar {
                 bar.tick();
             }
@@ -161,6 +180,7 @@ impl<'e> Reading<'e> {
                 ControlFlow::Continue(())
             }
         });
+        remarks().for_each(|remark| self.remark(&remark));
         drop(bar);
         if let Some(error) = failed {
             return Err(error.into());
@@ -181,8 +201,16 @@ impl<'e> Reading<'e> {
     }
 
     fn report_undecoded(&mut self, name: &[u8], undecoded: &Undecoded) {
-        let Some(first) = undecoded.first else { return };
-        let more = match undecoded.count {
+        for (file, count, first) in &undecoded.by_file {
+            self.report_first(file, *count, *first);
+        }
+        if let (Some(first), []) = (undecoded.first, &*undecoded.by_file) {
+            self.report_first(name, undecoded.count, first);
+        }
+    }
+
+    fn report_first(&mut self, name: &[u8], count: u64, first: First) {
+        let more = match count {
             1 => String::new(),
             2 => " (and 1 more record that cannot be decoded)".to_owned(),
             n => format!(" (and {} more records that cannot be decoded)", n - 1),
@@ -193,10 +221,18 @@ impl<'e> Reading<'e> {
     }
 
     /// A message about a source; the run has failed, but goes on.
-    fn report(&mut self, name: &[u8], what: &dyn Display) {
+    pub(super) fn report(&mut self, name: &[u8], what: &dyn Display) {
         self.status = Status::Failed;
         let name = escaped(name);
         // Nobody is left to tell if standard error is gone.
         let _ = writeln!(self.err, "pfscope: {name}: {what}");
+    }
+
+    fn remark(&mut self, remark: &Remark) {
+        if remark.is_failure() {
+            self.status = Status::Failed;
+        }
+        // As above.
+        let _ = writeln!(self.err, "pfscope: {remark}");
     }
 }

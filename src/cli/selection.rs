@@ -19,10 +19,12 @@ pub(super) struct Selection {
 }
 
 /// The frames of a batch, or of more, that could not be decoded.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Undecoded {
     pub(super) count: u64,
     pub(super) first: Option<First>,
+    /// Where several files are read as one: how many of each, and the first of these.
+    pub(super) by_file: Vec<(Box<[u8]>, u64, First)>,
 }
 
 /// The first of them.
@@ -51,9 +53,13 @@ impl Selection {
             let event = decode(frame, interface.order, writer);
             // A logged packet that is no packet is pf's to judge, not the file's fault.
             if let (Kind::Undecoded | Kind::Pfsync, Some(error)) = (event.kind, event.error) {
-                let (record, offset) = (frame.number, record.offset);
-                undecoded.first.get_or_insert(First { after: taken, record, offset, error });
+                let number = frame.place.map_or(frame.number, |place| place.number);
+                let first = First { after: taken, record: number, offset: record.offset, error };
+                undecoded.first.get_or_insert(first);
                 undecoded.count += 1;
+                if let Some(place) = frame.place {
+                    undecoded.add_of_file(place.file, 1, first);
+                }
             }
             let in_time = self.since.is_none_or(|since| frame.ts >= since)
                 && self.until.is_none_or(|until| frame.ts < until);
@@ -74,5 +80,15 @@ impl Undecoded {
     pub(super) fn add(&mut self, later: &Self) {
         self.count += later.count;
         self.first = self.first.or(later.first);
+        for (file, count, first) in &later.by_file {
+            self.add_of_file(file, *count, *first);
+        }
+    }
+
+    fn add_of_file(&mut self, name: &[u8], more: u64, first: First) {
+        match self.by_file.iter_mut().find(|(file, ..)| **file == *name) {
+            Some((_, count, _)) => *count += more,
+            None => self.by_file.push((name.into(), more, first)),
+        }
     }
 }

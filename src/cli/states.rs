@@ -105,7 +105,7 @@ impl Follower {
                 }
             }
         }
-        Consumed { undecoded: told.undecoded, flow }
+        Consumed { undecoded: told.undecoded.clone(), flow }
     }
 }
 
@@ -231,6 +231,7 @@ fn is_wanted(filter: &Filter, entry: &Entry<'_>) -> bool {
         whole: None,
         iface: None,
         flow: None,
+        place: None,
     };
     filter.matches_message(&Event::new(frame, Kind::Pfsync), &message)
 }

@@ -70,7 +70,10 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
             *file.records.get_or_insert(0) += counted.records;
             file.link_type = file.link_type.or(counted.link_type);
             file.os = counted.systems.map(Systems::name).or(file.os);
-            Ok(Consumed { undecoded: counted.undecoded, flow: ControlFlow::Continue(()) })
+            Ok(Consumed {
+                undecoded: std::mem::take(&mut counted.undecoded),
+                flow: ControlFlow::Continue(()),
+            })
         };
         let flow = reading.file(path, |_| {}, args.common.strict, workers, consume)?;
         files.extend(file);

@@ -99,8 +99,18 @@ impl Logged {
 
 fn show(summary: &mut Summary, ts: i64, link: LinkType, data: &[u8], len: usize) {
     let (ts, precision) = (Timestamp(ts), Precision::Micros);
-    let frame =
-        Frame { number: 1, ts, precision, link, data, len, whole: None, iface: None, flow: None };
+    let frame = Frame {
+        number: 1,
+        ts,
+        precision,
+        link,
+        data,
+        len,
+        whole: None,
+        iface: None,
+        flow: None,
+        place: None,
+    };
     summary.observe(&decode(frame, ByteOrder::Little, Writer::new(ByteOrder::Little)));
 }
 
@@ -575,6 +585,7 @@ fn time_per_event() {
             whole: None,
             iface: None,
             flow: None,
+            place: None,
         }
     }
     // As a worker does: a batch is decoded, then counted.

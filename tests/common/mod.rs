@@ -87,6 +87,7 @@ pub fn cut(link: u32, data: &[u8], len: usize) -> Frame<'_> {
         whole: None,
         iface: None,
         flow: None,
+        place: None,
     }
 }
 

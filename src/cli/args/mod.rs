@@ -2,6 +2,7 @@
 
 #[cfg(feature = "live")]
 mod device;
+mod sources;
 mod states;
 mod summary;
 
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 
 #[cfg(feature = "live")]
 pub(super) use device::Device;
+pub(super) use sources::Sources;
 pub(super) use states::{SortBy, States};
 pub(super) use summary::Summary;
 
@@ -47,6 +49,8 @@ Examples:
   pfscope -n -e -i pflog0 'reason short or action block'
   pfscope -n -e -r pflog -r pfsync.pcap            each logged packet with its state and NAT
   pfscope -n -i em3 pfsync
+  pfscope -n -e --follow --from-start -r /var/log/pflog
+  pfscope -n -e --merge -r fw1.pcap -r fw2.pcap --offset fw2.pcap=-1.5s
   ssh fw tcpdump -U -w - -i pflog0 | pfscope -n -e -r -
   pfscope --format json -r pflog | jq -c 'select(.pflog.action == \"block\") | .net'
   pfscope --fields ts,pflog.rulenr,net.src,net.dport -r pflog 'inbound and tcp'
@@ -91,6 +95,8 @@ pub(in crate::cli) struct Print {
     #[cfg(feature = "live")]
     #[command(flatten)]
     pub(in crate::cli) device: Device,
+    #[command(flatten)]
+    pub(in crate::cli) sources: Sources,
     /// Addresses of the firewalls that speak pfsync: what is suspicious about a packet of others,
     /// or sent otherwise than a firewall does, is printed as a notice
     #[arg(long = "pfsync-peers", value_name = "ADDR,ADDR", value_delimiter = ',')]

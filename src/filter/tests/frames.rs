@@ -40,6 +40,7 @@ impl Sample {
             whole: None,
             iface: None,
             flow: None,
+            place: None,
         };
         let mut writer = Writer::new(ByteOrder::Little);
         if self.link == LinkType::PFLOG {

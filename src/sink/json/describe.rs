@@ -161,7 +161,6 @@ pub fn describe(
     e.number(key!("v"), 1u8);
     e.word(key!("type"), kind.name());
     e.string(key!("ts"), |out| clock.push_rfc3339(out, frame.ts, frame.precision));
-    e.number(key!("frame"), frame.number);
     describe_origin(origin, frame, e);
     e.number(key!("caplen"), frame.data.len());
     e.number(key!("len"), frame.len);
@@ -213,7 +212,6 @@ pub(in crate::sink) fn describe_notice(
     e.word(key!("type"), "notice");
     e.word(key!("kind"), kind);
     e.string(key!("ts"), |out| clock.push_rfc3339(out, frame.ts, frame.precision));
-    e.number(key!("frame"), frame.number);
     describe_origin(origin, frame, e);
 }
 
@@ -223,7 +221,14 @@ pub(in crate::sink) fn describe_suspicion(suspicion: Suspicion, e: &mut impl Emi
     e.bytes(key!("message"), suspicion.sentence().as_bytes());
 }
 
+/// The frame's number in its source, and which that is.
 fn describe_origin(origin: &Origin, frame: &Frame<'_>, e: &mut impl Emit) {
+    if let Some(place) = frame.place {
+        e.number(key!("frame"), place.number);
+        e.bytes(key!("file"), place.file);
+        return;
+    }
+    e.number(key!("frame"), frame.number);
     match origin {
         Origin::File(name) => e.bytes(key!("file"), name),
         Origin::Devices => e.bytes(key!("iface"), frame.iface.unwrap_or_default()),
