@@ -11,7 +11,9 @@
 //! counted.
 
 pub mod backoff;
+pub mod checkpoint;
 pub mod counters;
+pub mod dead;
 pub mod deliver;
 pub mod output;
 pub mod parcel;
