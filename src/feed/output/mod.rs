@@ -1,6 +1,7 @@
 //! What events are delivered to.
 
 pub mod http;
+pub mod nats;
 pub mod secret;
 pub mod syslog;
 pub mod tls;

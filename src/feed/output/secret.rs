@@ -17,19 +17,12 @@ pub enum Kept {
 }
 
 impl Kept {
-    /// Reads it. It is read whenever a connection is made, so that it can be changed.
+    /// Reads one line. It is read whenever a connection is made, so that it can be changed.
     ///
     /// # Errors
     /// Why not, in words; never what was read.
     pub fn read(&self) -> Result<Secret, String> {
-        let text = match self {
-            Self::File(path) => {
-                fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?
-            }
-            Self::Env(name) => {
-                env::var(name).map_err(|_| format!("environment variable {name} is not set"))?
-            }
-        };
+        let Secret(text) = self.read_all()?;
         let text = text.trim_end_matches(['\n', '\r']);
         if text.chars().any(char::is_control) {
             return Err(match self {
@@ -38,6 +31,21 @@ impl Kept {
             });
         }
         Ok(Secret(text.to_owned()))
+    }
+
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_all(&self) -> Result<Secret, String> {
+        match self {
+            Self::File(path) => fs::read_to_string(path)
+                .map(Secret)
+                .map_err(|error| format!("{}: {error}", path.display())),
+            Self::Env(name) => env::var(name)
+                .map(Secret)
+                .map_err(|_| format!("environment variable {name} is not set")),
+        }
     }
 }
 
