@@ -12,6 +12,7 @@
 
 pub mod backoff;
 pub mod checkpoint;
+pub mod config;
 pub mod counters;
 pub mod dead;
 pub mod deliver;
