@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 10
 DEMO = testdata/genuine/openbsd80-pflog0.pcap
 SYNC = testdata/pfsync/pair.pcap
 
-.PHONY: demo build test check unit fuzz bench testdata
+.PHONY: demo build test check unit test-ipsec ipsec-lab fuzz bench testdata
 
 demo: build
 	@printf '\n$$ pfscope -n -e -ttt -r $(DEMO) | head -12\n'
@@ -25,7 +25,7 @@ build:
 # Every test there is, as CI runs them.
 test:
 	@sh contrib/setup test
-	$(MAKE) check unit fuzz
+	$(MAKE) check unit ipsec-lab fuzz
 
 check:
 	$(CARGO) fmt --all --check
@@ -38,6 +38,14 @@ unit:
 	$(CARGO) test --locked
 	$(CARGO) test --locked --no-default-features --test cli
 	$(CARGO) bench --locked --no-run
+
+# Two strongSwan daemons, and packets between them: root, on Linux; says so where it cannot be.
+test-ipsec:
+	@sh contrib/setup lab
+	$(MAKE) ipsec-lab
+
+ipsec-lab:
+	$(CARGO) test --locked --test ipsec_lab -- --ignored
 
 # Each target for a few seconds, from the captures in testdata. The fuzzer's instrumentation
 # needs compiler flags that stable Rust hides behind RUSTC_BOOTSTRAP.

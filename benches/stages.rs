@@ -1,5 +1,6 @@
 //! Time per stage: read, decode, filter, render, the whole pipeline. A group's elements are
-//! packets, so that a figure is "per packet"; those of `pfsync` are messages.
+//! packets, so that a figure is "per packet"; those of `pfsync` are messages,
+//! and `vici` counts bytes.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a benchmark is no parser")]
 #![expect(
     clippy::print_stderr,
@@ -31,6 +32,8 @@ use pfscope::sink::text::{Options, Text};
 use pfscope::states::{Facts, Op, Table};
 use pfscope::summary::{self, Summary};
 use pfscope::time::{Precision, TimeStyle, Timestamp};
+use pfscope::vici::codec::{self, Elements};
+use pfscope::vici::message::Section;
 use pfscope::wire::writer::Writer;
 use pfscope::wire::{pflog, pfsync};
 
@@ -225,5 +228,57 @@ fn pfsync_stages(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, stages, pfsync_stages, whole_file);
+/// An IKE_SA of so many CHILD_SAs, as `list-sa` tells it.
+fn list_sa(children: u32) -> Vec<u8> {
+    let mut sas = Section::new();
+    for n in 0..children {
+        let mut child = Section::new();
+        let spi = format!("{:08x}", 0xc000_0000 + n);
+        for (key, value) in [
+            ("name", "net"),
+            ("uniqueid", "1234"),
+            ("reqid", "12"),
+            ("state", "INSTALLED"),
+            ("mode", "TUNNEL"),
+            ("protocol", "ESP"),
+            ("encap", "yes"),
+            ("spi-in", &spi),
+            ("spi-out", &spi),
+            ("encr-alg", "AES_GCM_16"),
+            ("encr-keysize", "256"),
+            ("bytes-in", "123456"),
+            ("packets-in", "1234"),
+            ("bytes-out", "123456"),
+            ("packets-out", "1234"),
+            ("rekey-time", "3338"),
+            ("life-time", "3960"),
+            ("install-time", "0"),
+        ] {
+            child.push_value(key, value);
+        }
+        child.push_list("local-ts", ["10.1.0.0/16"]);
+        child.push_list("remote-ts", ["10.2.0.0/16"]);
+        sas.push_section(format!("net-{n}"), child);
+    }
+    let mut ike = Section::new().with("uniqueid", "3").with("version", "2");
+    ike.push_section("child-sas", sas);
+    let mut event = Section::new();
+    event.push_section("site", ike);
+    codec::encode(&event).unwrap()
+}
+
+fn vici_messages(c: &mut Criterion) {
+    let body = list_sa(1000);
+    let tree = codec::decode(&body).unwrap();
+    let mut group = c.benchmark_group("vici");
+    group.throughput(Throughput::Bytes(body.len() as u64));
+    group.bench_function("elements", |b| {
+        b.iter(|| Elements::new(black_box(&body)).filter(Result::is_ok).count());
+    });
+    group.bench_function("decode", |b| b.iter(|| codec::decode(black_box(&body)).unwrap()));
+    group.bench_function("encode", |b| b.iter(|| codec::encode(black_box(&tree)).unwrap()));
+    group.finish();
+}
+
+criterion_group!(benches, stages, pfsync_stages, vici_messages, whole_file);
 criterion_main!(benches);

@@ -10,23 +10,31 @@
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use pfscope::capture::Batch;
 use pfscope::capture::file::File;
 use pfscope::decode::decode;
 use pfscope::error::Layer;
-use pfscope::event::{Event, Frame, Kind};
+use pfscope::event::{Event, Frame, Join, Kind};
 use pfscope::filter::Filter;
+use pfscope::ipsec::selector::Selector;
+use pfscope::ipsec::services::Services;
 use pfscope::packet::{Packet, Transport};
+use pfscope::rules::{Listing, Rules, Ruleset, Snapshot};
 use pfscope::sink::Sink;
+use pfscope::sink::ecs::{Ecs, Version};
 use pfscope::sink::fields::{Fields, Paths};
+use pfscope::sink::filterlog::{Filterlog, Flavour};
 use pfscope::sink::json::{Json, Origin};
+use pfscope::sink::ocsf::Ocsf;
 use pfscope::sink::page::{Binder, Page};
+use pfscope::sink::site::Site;
 use pfscope::sink::text::{self, Text};
 use pfscope::states::{Effect, Entry, Facts, Op, Sort, Table, Verbosity, push_state};
 use pfscope::summary::{Options, Summary};
 use pfscope::time::{Precision, TimeStyle, Timestamp};
+use pfscope::vici::codec::{self, Elements, Segments};
 use pfscope::wire::ByteOrder;
 use pfscope::wire::link::LinkType;
 use pfscope::wire::pfsync;
@@ -56,6 +64,7 @@ fn with_event(data: &[u8], check: impl FnOnce(&Event<'_>)) {
     check(&decode(
         Frame {
             number,
+            offset: 0,
             ts,
             precision,
             link,
@@ -77,7 +86,8 @@ fn is_suffix(part: &[u8], whole: &[u8]) -> bool {
 
 /// A frame is an event; its text has no control bytes and is one line, or of pfsync one and
 /// indented ones below it; its JSON is an object with the keys of the contract, or of pfsync one a
-/// message; its fields are as many lines.
+/// message; its fields, ECS and OCSF are as many lines, the latter two with an id each;
+/// filterlog's is one line of printable characters.
 pub fn frame(data: &[u8]) {
     with_event(data, |event| {
         match (event.kind, &event.pflog, event.error) {
@@ -129,10 +139,37 @@ pub fn frame(data: &[u8]) {
             };
             assert_eq!(value["type"], kind.name());
         }
+        for siem in [
+            rendered(
+                Ecs::new(origin.clone(), site(), Version::default(), Filter::default()),
+                event,
+            ),
+            rendered(Ocsf::new(origin.clone(), site(), Filter::default()), event),
+        ] {
+            let siem = std::str::from_utf8(&siem).expect("UTF-8");
+            let mut ids = BTreeSet::new();
+            for line in siem.lines() {
+                let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+                let id = value.pointer("/event/id").or(value.pointer("/metadata/uid"));
+                assert!(ids.insert(id.expect("an id").to_string()), "twice: {line}");
+            }
+            assert_eq!(ids.len(), lines.len());
+        }
+        for flavour in [Flavour::Pfsense, Flavour::Opnsense] {
+            let line = rendered(Filterlog::new(flavour), event);
+            let logged = matches!(event.frame.link, LinkType::PFLOG | LinkType::OLD_PFLOG);
+            assert_eq!(line.iter().filter(|&&b| b == b'\n').count(), usize::from(logged));
+            let printable = |b: &u8| *b == b'\n' || (b' '..=b'~').contains(b);
+            assert!(line.iter().all(printable), "{line:?}");
+        }
         let fields = rendered(Fields::new(origin, PATHS.clone(), Filter::default()), event);
         assert_eq!(fields.iter().filter(|&&b| b == b'\t').count(), 3 * lines.len());
         assert_eq!(fields.iter().filter(|&&b| b == b'\n').count(), lines.len());
     });
+}
+
+fn site() -> Arc<Site> {
+    Arc::new(Site { observer: "fw \"1\"".to_owned(), internal: Vec::new() })
 }
 
 fn rendered(mut sink: impl Sink, event: &Event<'_>) -> Vec<u8> {
@@ -191,6 +228,32 @@ pub fn file(data: &[u8]) {
         assert!(filled.fault.is_none());
         assert!(!batch.records.is_empty(), "no progress");
     }
+}
+
+/// A ruleset of any bytes is read; every rule is at home in one of its anchors, its text has no line
+/// end, and what is found for a packet is in the ruleset.
+pub fn rules(data: &[u8]) {
+    let (text, frame) = data.split_at(data.len() / 2);
+    let listing = Listing::parse(text);
+    let lines = text.split(|&byte| byte == b'\n').count();
+    assert!(listing.entries.len() <= lines && listing.anchors.len() <= lines + 1);
+    for entry in &listing.entries {
+        assert!(entry.anchor < listing.anchors.len());
+        assert!(!entry.line.text.contains('\n') && !entry.line.text.is_empty());
+    }
+    let ruleset = Arc::new(Ruleset::new(listing));
+    let texts: BTreeSet<&str> =
+        ruleset.listing().entries.iter().map(|entry| entry.line.text.as_str()).collect();
+    let snapshot =
+        Snapshot { path: "fuzz".into(), ts: Timestamp(0), ruleset: Arc::clone(&ruleset) };
+    let rules = Rules::of(vec![snapshot]);
+    with_event(frame, |event| {
+        if let Some(rule) = rules.join(event) {
+            assert!(event.pflog.is_some());
+            assert_eq!(rule.join == Join::Implausible, rule.text.is_empty());
+            assert!(rule.text.is_empty() || texts.contains(rule.text));
+        }
+    });
 }
 
 /// A filter is an expression or an error that points into it; it answers for any event.
@@ -332,4 +395,78 @@ pub fn states(data: &[u8]) {
 
 fn byte_at(body: &[u8], at: usize) -> u8 {
     body.get(at).copied().unwrap_or(0)
+}
+
+static SERVICES: LazyLock<Services> =
+    LazyLock::new(|| Services::parse("https 443/tcp\nisakmp 500/udp\nnetbios-ns 137/udp\n"));
+
+/// A traffic selector is read or refused; one that is read admits the ends of its own range, and
+/// with its protocol and port nothing beyond.
+pub fn selector(data: &[u8]) {
+    let selector = match Selector::parse(data, &SERVICES) {
+        Ok(selector) => selector,
+        Err(error) => {
+            let shown = error.to_string();
+            assert!(shown.len() < 2000 && shown.chars().all(|c| c == ' ' || c.is_ascii_graphic()));
+            return;
+        }
+    };
+    let Some((first, last)) = selector.range else {
+        assert!(!selector.admits([10, 0, 0, 1].into(), None, selector.proto, None));
+        return;
+    };
+    assert!(first <= last && first.is_ipv4() == last.is_ipv4());
+    for end in [first, last] {
+        assert!(selector.admits(end, None, selector.proto, None));
+    }
+    if let Some(proto) = selector.proto {
+        assert!(!selector.admits(first, None, Some(proto.wrapping_add(1)), None));
+    }
+    let beyond = match last {
+        std::net::IpAddr::V4(last) => {
+            u32::from(last).checked_add(1).map(|n| std::net::Ipv4Addr::from(n).into())
+        }
+        std::net::IpAddr::V6(last) => {
+            u128::from(last).checked_add(1).map(|n| std::net::Ipv6Addr::from(n).into())
+        }
+    };
+    assert!(!beyond.is_some_and(|beyond| selector.admits(beyond, None, selector.proto, None)));
+}
+
+/// A message, a packet and a stream of VICI: decoded and encoded again they are what they were,
+/// however the stream is cut.
+pub fn vici(data: &[u8]) {
+    let steps = Elements::new(data).collect::<Result<Vec<_>, _>>();
+    match codec::decode(data) {
+        Ok(message) => {
+            assert_eq!(codec::encode(&message).expect("it was decoded"), data);
+            assert!(steps.is_ok_and(|steps| steps.len() >= message.len()));
+            let shown = format!("{message:?}");
+            assert!(shown.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{shown}");
+        }
+        Err(error) => assert_eq!(steps.err(), Some(error)),
+    }
+    if let Ok(packet) = codec::Packet::parse(data) {
+        let again = packet.encode().expect("it was parsed");
+        assert_eq!(codec::Packet::parse(&again[4..]), Ok(packet));
+    }
+    let whole = segments(&[data]);
+    let cut: Vec<&[u8]> = data.chunks(1 + data.len() % 7).collect();
+    assert_eq!(segments(&cut), whole);
+}
+
+/// The segments of a stream that arrives in these pieces, and whether it can be cut to its end.
+fn segments(pieces: &[&[u8]]) -> (Vec<Vec<u8>>, bool) {
+    let (mut segments, mut found) = (Segments::default(), Vec::new());
+    for piece in pieces {
+        segments.push(piece);
+        loop {
+            match segments.next_segment() {
+                Ok(Some(segment)) => found.push(segment.to_vec()),
+                Ok(None) => break,
+                Err(_) => return (found, false),
+            }
+        }
+    }
+    (found, true)
 }

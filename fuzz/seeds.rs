@@ -20,9 +20,24 @@ const EXPRESSIONS: [&str; 6] = [
     "truncated || suspect || ifname em*",
 ];
 
+/// Traffic selectors in each notation.
+const SELECTORS: [&str; 9] = [
+    "10.1.0.0/16",
+    "10.1.0.1..10.1.0.9",
+    "2001:db8::/32[tcp/https]",
+    "dynamic",
+    "[udp/10001]",
+    "10.1.0.0/16[udp/1000-2000]",
+    "10.1.0.0/16[icmp/8(0)-10(255)]",
+    "0.0.0.0/0[tcp/OPAQUE]",
+    "10.1.0.0/16[/443]",
+];
+
 fn main() -> io::Result<()> {
     let corpus = Path::new("fuzz/corpus");
-    for target in ["frame", "packet", "file", "filter", "summary", "states"] {
+    for target in
+        ["frame", "packet", "file", "filter", "summary", "states", "rules", "selector", "vici"]
+    {
         fs::create_dir_all(corpus.join(target))?;
     }
     let mut seeds = 0;
@@ -61,10 +76,33 @@ fn main() -> io::Result<()> {
             }
         }
     }
+    for entry in fs::read_dir("testdata/vici")? {
+        let path = entry?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        for (i, chunk) in chunks(&fs::read_to_string(&path)?).into_iter().enumerate() {
+            // A packet without its length and type, and where it has no name a message.
+            let message = chunk.get(5..).unwrap_or_default();
+            fs::write(corpus.join("vici").join(format!("{name}-{i}")), &chunk)?;
+            fs::write(corpus.join("vici").join(format!("{name}-{i}-message")), message)?;
+            seeds += 1;
+        }
+    }
     for (i, expression) in EXPRESSIONS.iter().enumerate() {
         let mut data = expression.as_bytes().to_vec();
         data.resize(expression.len() * 2, 0);
         fs::write(corpus.join("filter").join(i.to_string()), data)?;
+    }
+    for entry in fs::read_dir("testdata/rules")? {
+        let path = entry?.path();
+        if path.is_file() {
+            let mut data = fs::read(&path)?;
+            data.resize(data.len() * 2, 0);
+            let name = path.file_name().unwrap_or_default();
+            fs::write(corpus.join("rules").join(name), data)?;
+        }
+    }
+    for (i, selector) in SELECTORS.iter().enumerate() {
+        fs::write(corpus.join("selector").join(i.to_string()), selector)?;
     }
     println!("{seeds} records are seeds of {}", corpus.display());
     Ok(())
@@ -85,4 +123,14 @@ fn add_packet(packets: &mut Vec<u8>, frame: Frame<'_>) {
         packets.extend_from_slice(packet);
         packets.resize(end, 0);
     }
+}
+
+/// The bytes of each line of a VICI transcript: `@CONNECTION SECONDS DIRECTION HEX`.
+fn chunks(transcript: &str) -> Vec<Vec<u8>> {
+    let digits = |line: &str| -> Option<Vec<u8>> {
+        let hex = line.split(' ').nth(3)?;
+        let pairs = (0..hex.len()).step_by(2);
+        pairs.map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()).collect()
+    };
+    transcript.lines().filter(|line| line.starts_with('@')).filter_map(digits).collect()
 }

@@ -131,6 +131,7 @@ mod tests {
         let (ts, precision) = (Timestamp(0), Precision::Micros);
         let frame = Frame {
             number: 1,
+            offset: 0,
             ts,
             precision,
             link,

@@ -48,7 +48,8 @@ struct Job<O> {
     output: O,
 }
 
-/// Runs a source through the workers. `prepare` sees every batch before them, in order.
+/// Runs a source through the workers. The first batch is empty: it tells the interfaces that are
+/// known before any record comes. `prepare` sees every batch before them, in order.
 /// A `stop` that becomes true while nothing comes ends the run too. `consume` gets the outputs in order, and ends the run by
 /// `Break`. What was wrong with the source comes back, unless the run ended before that.
 pub fn run<W: Work>(
@@ -127,9 +128,16 @@ fn read<O>(
     inputs: &[Sender<Job<O>>],
 ) -> Option<Fault> {
     let (mut writers, mut defrag) = (Vec::new(), Defrag::default());
+    let mut known = Some(source.interfaces()).filter(|known| !known.is_empty());
     for input in inputs.iter().cycle() {
         let Ok(mut job) = free.recv() else { break };
-        let Filled { more, fault } = source.fill(&mut job.batch);
+        let Filled { more, fault } = match known.take() {
+            Some(interfaces) => {
+                job.batch.interfaces = interfaces;
+                Filled { more: true, fault: None }
+            }
+            None => source.fill(&mut job.batch),
+        };
         defrag.join(&mut job.batch);
         prepare(&mut job.batch);
         observe(&job.batch, &mut writers);

@@ -2,6 +2,7 @@
 
 use crate::error::DecodeError;
 use crate::packet::Packet;
+use crate::pf::Direction;
 use crate::time::{Precision, Timestamp};
 use crate::wire::link::{LinkHeader, LinkType, Network};
 use crate::wire::pflog::Pflog;
@@ -13,6 +14,8 @@ use crate::wire::state::{End, Ids};
 pub struct Frame<'a> {
     /// Counts the records of its source from 1.
     pub number: u64,
+    /// Offset of the record's header from the start of its file (decompressed); 0 of a device.
+    pub offset: u64,
     /// When it was captured.
     pub ts: Timestamp,
     /// How fine `ts` is.
@@ -59,6 +62,54 @@ impl Frame<'_> {
     }
 }
 
+/// The tunnel that a packet, or what a pfsync message tells of, belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ipsec<'a> {
+    /// Name of the IKE_SA's connection: untrusted bytes.
+    pub ike: &'a [u8],
+    /// What is known of the CHILD_SA; none where only the IKE_SA is meant.
+    pub child: Option<IpsecChild<'a>>,
+    /// What the tunnel was found by.
+    pub by: By,
+    /// To the IKE daemon's host or from it; unknown where both ends may be either.
+    pub dir: Option<Direction>,
+    /// The daemon's number for the CHILD_SA, or without one for the IKE_SA.
+    pub uniqueid: u32,
+}
+
+/// A CHILD_SA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IpsecChild<'a> {
+    /// Its name: untrusted bytes.
+    pub name: &'a [u8],
+    /// Number of its policy.
+    pub reqid: Option<u32>,
+    /// `TUNNEL`, `TRANSPORT`, …
+    pub mode: &'a [u8],
+}
+
+/// What a tunnel is found by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The SPI of ESP or AH, and an address.
+    Spi,
+    /// Addresses, protocol and ports, which its traffic selectors admit.
+    Selector,
+    /// The SPIs of IKE.
+    Ike,
+}
+
+impl By {
+    /// JSON's `by`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Spi => "spi",
+            Self::Selector => "selector",
+            Self::Ike => "ike",
+        }
+    }
+}
+
 /// What a frame turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -84,6 +135,68 @@ impl Kind {
     }
 }
 
+/// How sure it is that a rule of a ruleset is the one that a header's number means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Join {
+    /// It was in force when the packet was logged.
+    Exact,
+    /// It fits the packet, but the ruleset may have been another one by then.
+    Stale,
+    /// What stands at that number contradicts the packet: it is not named.
+    Implausible,
+}
+
+impl Join {
+    /// JSON's `join`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Stale => "stale",
+            Self::Implausible => "implausible",
+        }
+    }
+}
+
+/// The rule that a packet was logged by, as the user's ruleset has it. Of an implausible one
+/// nothing but that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule<'a> {
+    /// Its labels: FreeBSD 14 and later may have several.
+    pub labels: &'a [String],
+    /// The rule as pfctl prints it, without its number.
+    pub text: &'a str,
+    /// Path of its anchor, empty in the main ruleset.
+    pub anchor: &'a str,
+    /// Its number in the anchor, where the ruleset tells.
+    pub number: Option<u32>,
+    /// Its tracker, where it has one.
+    pub ridentifier: Option<u32>,
+    /// How sure this is.
+    pub join: Join,
+}
+
+impl<'a> Rule<'a> {
+    /// A rule that cannot be the one.
+    pub const IMPLAUSIBLE: Self = Rule {
+        labels: &[],
+        text: "",
+        anchor: "",
+        number: None,
+        ridentifier: None,
+        join: Join::Implausible,
+    };
+
+    /// Its first label.
+    pub fn label(&self) -> Option<&'a str> {
+        self.labels.first().map(String::as_str)
+    }
+
+    /// What to call it in a line: its label, or the whole rule where it has none.
+    pub fn name(&self) -> &'a str {
+        self.label().unwrap_or(self.text)
+    }
+}
+
 /// A decoded frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event<'a> {
@@ -101,9 +214,15 @@ pub struct Event<'a> {
     pub packet: Option<Packet<'a>>,
     /// pfsync's header and messages.
     pub pfsync: Option<Pfsync<'a>>,
+    /// The rule in the user's ruleset, where there is one.
+    pub rule: Option<Rule<'a>>,
     /// Why there is no packet, where pfsync's messages end too soon, or (undecoded) why there is
     /// nothing at all. Its offset counts from the frame's first byte.
     pub error: Option<DecodeError>,
+    /// The tunnel of the packet.
+    pub ipsec: Option<Ipsec<'a>>,
+    /// The tunnels that pfsync's messages tell of, each with the message's place in the packet.
+    pub message_ipsec: &'a [(usize, Ipsec<'a>)],
 }
 
 impl<'a> Event<'a> {
@@ -117,7 +236,15 @@ impl<'a> Event<'a> {
             pflog: None,
             packet: None,
             pfsync: None,
+            rule: None,
             error: None,
+            ipsec: None,
+            message_ipsec: &[],
         }
+    }
+
+    /// The tunnel that the message at this place of the pfsync packet tells of.
+    pub fn ipsec_of_message(&self, index: usize) -> Option<&Ipsec<'a>> {
+        self.message_ipsec.iter().find(|(own, _)| *own == index).map(|(_, ipsec)| ipsec)
     }
 }

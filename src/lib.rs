@@ -7,6 +7,8 @@
 //!   -> filter -> sink (text, json) | summary | states -> engine: order kept, one writer
 //! ```
 //!
+//! [`vici`] is a client of strongSwan's IKE daemon, apart from these.
+//!
 //! A frame always becomes an [`event::Event`]; nothing is dropped silently.
 
 pub mod capture;
@@ -15,14 +17,16 @@ pub mod decode;
 pub mod engine;
 pub mod error;
 pub mod event;
-#[cfg(feature = "feed")]
 pub mod feed;
 pub mod filter;
+pub mod ipsec;
 pub mod packet;
 pub mod pf;
+pub mod rules;
 pub mod sink;
 pub mod states;
 pub mod summary;
 pub mod text;
 pub mod time;
+pub mod vici;
 pub mod wire;

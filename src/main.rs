@@ -6,7 +6,7 @@ fn main() -> ExitCode {
     let status = pfscope::cli::run(
         std::env::args_os(),
         &mut std::io::stdout().lock(),
-        &mut std::io::stderr().lock(),
+        &mut std::io::stderr(),
     );
     ExitCode::from(status as u8)
 }

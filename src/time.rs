@@ -11,6 +11,11 @@ pub struct Timestamp(pub i64);
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
 impl Timestamp {
+    /// The system's time.
+    pub fn now() -> Self {
+        Self(i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX))
+    }
+
     /// Whole seconds, rounded down, and the nanoseconds behind them.
     #[inline]
     pub const fn split(self) -> (i64, u64) {

@@ -62,7 +62,7 @@ fn help_is_short_or_long_and_shows_every_command() {
     assert_done(&short);
     assert_done(&long);
     assert!(short.stdout.len() < long.stdout.len());
-    for word in ["summary", "schema", "man", "completions", "-r", "--format", "--strict"] {
+    for word in ["summary", "vici", "schema", "man", "completions", "-r", "--format", "--strict"] {
         assert!(out(&long).contains(word), "{word}");
     }
     assert!(out(&long).contains("Examples:"));

@@ -59,6 +59,61 @@ fn the_checks_hold_for_all_captures_and_for_changed_ones() {
     assert!(frames > 4000, "{frames}");
 }
 
+/// Each ruleset, and its cut and changed copies, with a record of pf's log behind it.
+#[test]
+fn the_checks_hold_for_all_rulesets_and_for_changed_ones() {
+    let capture = fs::read("testdata/genuine/openbsd80-pflog0.pcap").unwrap();
+    let records = records(&capture);
+    let mut count = 0;
+    for entry in fs::read_dir("testdata/rules").unwrap() {
+        let path = entry.unwrap().path();
+        if !path.is_file() {
+            continue;
+        }
+        let text = fs::read(path).unwrap();
+        for (i, record) in records.iter().enumerate() {
+            let mut text = text[..text.len() - i * 37 % text.len()].to_vec();
+            let at = i * 7919 % text.len();
+            text[at] ^= if i % 3 == 0 { 0xff } else { 0 };
+            // The target takes the first half for the ruleset.
+            let mut frame = vec![0, 0];
+            frame.extend_from_slice(record);
+            text.resize(text.len().max(frame.len()), b'\n');
+            frame.resize(text.len(), 0);
+            checks::rules(&[text, frame].concat());
+            count += 1;
+        }
+    }
+    assert!(count > 300, "{count}");
+}
+
+#[test]
+fn the_checks_hold_for_recorded_vici() {
+    let mut count = 0;
+    for entry in fs::read_dir("testdata/vici").unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let mut streams = [Vec::new(), Vec::new()];
+        for line in text.lines() {
+            let [_, _, direction @ ("<" | ">"), hex] = line.split(' ').collect::<Vec<_>>()[..]
+            else {
+                continue;
+            };
+            let digits = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+            let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(digits).collect();
+            for start in 0..bytes.len().min(24) {
+                checks::vici(&bytes[start..]);
+            }
+            let mut changed = bytes.clone();
+            changed[count % bytes.len()] ^= 0x07;
+            checks::vici(&changed);
+            streams[usize::from(direction == "<")].extend(bytes);
+            count += 1;
+        }
+        streams.iter().for_each(|stream| checks::vici(stream));
+    }
+    assert!(count > 300, "{count}");
+}
+
 /// What the states target reads: the packets one second apart, the bound first.
 fn packets(records: &[Vec<u8>]) -> Vec<u8> {
     let mut data = vec![5];
@@ -110,8 +165,22 @@ proptest! {
         checks::packet(&data);
         checks::file(&data);
         checks::filter(&data);
+        checks::rules(&data);
         checks::summary(&data);
         checks::states(&data);
+        checks::selector(&data);
+        checks::vici(&data);
+    }
+
+    #[test]
+    fn the_checks_hold_for_what_looks_like_a_selector(text in "[0-9a-f.:/\\[\\]()tcpudi-]{0,40}") {
+        checks::selector(text.as_bytes());
+    }
+
+    /// Elements of a message more often than not.
+    #[test]
+    fn the_checks_hold_for_random_vici(data in prop::collection::vec(0..8_u8, 0..200)) {
+        checks::vici(&data);
     }
 
     /// Small numbers, so that the same states are named again and again.

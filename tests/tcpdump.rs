@@ -73,6 +73,7 @@ impl Capture {
             }
             let frame = Frame {
                 number,
+                offset: 0,
                 ts: *ts,
                 precision: Precision::Micros,
                 link: self.link,

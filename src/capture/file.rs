@@ -147,6 +147,11 @@ impl File {
         self.offset
     }
 
+    /// Makes it read no more at a time than a first record needs.
+    pub(super) fn read_little(&mut self) {
+        self.chunk = 4096;
+    }
+
     /// Puts the next records into the batch, in place of those in it. A regular file fills it;
     /// anything else gives what there is as soon as that is a whole record, and a reader that
     /// has nothing now ([`io::ErrorKind::WouldBlock`]) an empty batch.
@@ -240,6 +245,10 @@ impl File {
 impl Records for File {
     fn fill(&mut self, batch: &mut Batch) -> Filled {
         Self::fill(self, batch)
+    }
+
+    fn interfaces(&self) -> Arc<[Interface]> {
+        Arc::clone(&self.interfaces)
     }
 }
 

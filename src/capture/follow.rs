@@ -50,9 +50,33 @@ pub struct Position {
     pub offset: u64,
 }
 
+impl Position {
+    /// Where its file stands among these, or its copy.
+    fn find(&self, all: &[Part]) -> Option<usize> {
+        let starts: Vec<_> = all.iter().map(Part::peek).collect();
+        // An inode is used again; what begins otherwise is another file.
+        let fits = |start: Option<Start>| self.start.is_none() || start == self.start;
+        let same =
+            all.iter().zip(&starts).position(|(part, start)| part.id == self.file && fits(*start));
+        same.or_else(|| starts.iter().rposition(|start| start.is_some() && *start == self.start))
+    }
+}
+
+/// Where a log is begun.
+#[derive(Debug, Clone, Copy)]
+enum From {
+    /// At its own first record.
+    Log,
+    /// With the oldest file beside it.
+    Oldest,
+    /// Where it was left.
+    Position(Position),
+}
+
 /// A log that is followed.
 pub struct Follow {
     log: PathBuf,
+    from: From,
     /// Files to read, the oldest first; the last one is the newest that was seen.
     parts: VecDeque<Part>,
     /// How many records were read of files that were there at the beginning.
@@ -84,8 +108,18 @@ impl Follow {
         stop: Arc<AtomicBool>,
         tell: impl FnMut(Remark) + Send + 'static,
     ) -> Self {
-        let mut follow = Self {
+        Self::from(log, if from_start { From::Oldest } else { From::Log }, stop, tell)
+    }
+
+    fn from(
+        log: &Path,
+        from: From,
+        stop: Arc<AtomicBool>,
+        tell: impl FnMut(Remark) + Send + 'static,
+    ) -> Self {
+        Self {
             log: log.into(),
+            from,
             parts: VecDeque::new(),
             known: HashMap::new(),
             interfaces: Interfaces::default(),
@@ -96,11 +130,7 @@ impl Follow {
             stopped: None,
             tell: Box::new(tell),
             missing: None,
-        };
-        if from_start && let Ok(all) = rotated::open(log) {
-            follow.begin(all);
         }
-        follow
     }
 
     /// Goes on behind the record that was read last. If its file is no longer there in any form,
@@ -111,28 +141,7 @@ impl Follow {
         stop: Arc<AtomicBool>,
         tell: impl FnMut(Remark) + Send + 'static,
     ) -> Self {
-        let mut follow = Self::new(log, false, stop, tell);
-        let Ok(mut all) = rotated::open(log) else { return follow };
-        let found = rotated::find(&all, from.file, from.start);
-        // An inode is used again; what begins otherwise is another file.
-        let found = found.filter(|&at| {
-            let start = all.get(at).and_then(Part::peek);
-            from.start.is_none() || start == from.start
-        });
-        let parts = match found {
-            Some(at) => all.split_off(at),
-            None => rotated::after(all, from.start),
-        };
-        follow.begin(parts);
-        if let (Some(_), Some(first)) = (found, follow.parts.front_mut()) {
-            if first.is_shorter(from.offset) {
-                (follow.tell)(Remark::new(&first.path, What::Truncated));
-            } else {
-                first.skip.1 = from.offset;
-            }
-        }
-        follow.position = Some(from);
-        follow
+        Self { position: Some(from), ..Self::from(log, From::Position(from), stop, tell) }
     }
 
     /// Where what follows the last batch begins; none before the first record.
@@ -140,8 +149,36 @@ impl Follow {
         self.position
     }
 
-    /// Takes the files that are there at the beginning.
-    fn begin(&mut self, all: Vec<Part>) {
+    /// Opens the files to begin with.
+    fn begin(&mut self) -> io::Result<()> {
+        let mut skip = None;
+        let all = match self.from {
+            From::Log => vec![Part::open(&self.log)?],
+            From::Oldest | From::Position(_) => match rotated::open(&self.log, None)? {
+                Some(all) if !all.is_empty() => all,
+                Some(_) => return Err(io::ErrorKind::NotFound.into()),
+                // They are renamed just now.
+                None => return Ok(()),
+            },
+        };
+        let mut all = match self.from {
+            From::Position(position) => match position.find(&all) {
+                Some(at) => {
+                    skip = Some(position.offset);
+                    all.into_iter().skip(at).collect()
+                }
+                None => rotated::after(all, &self.log, position.start),
+            },
+            _ => all,
+        };
+        if let (Some(offset), Some(first)) = (skip, all.first_mut()) {
+            if first.is_shorter(offset) {
+                (self.tell)(Remark::new(&first.path, What::Truncated));
+            } else {
+                first.skip.1 = offset;
+            }
+        }
+        rotated::without_copies(&mut all);
         let last = all.len().saturating_sub(1);
         for (nth, mut part) in all.into_iter().enumerate() {
             let is_log = part.path == self.log;
@@ -152,6 +189,7 @@ impl Follow {
             part.maybe_copy = true;
             self.push(part);
         }
+        Ok(())
     }
 
     fn push(&mut self, part: Part) {
@@ -164,23 +202,21 @@ impl Follow {
         if self.parts.len() >= MAX_AHEAD {
             return;
         }
-        let newest = self.parts.back().map(|part| part.id);
-        let found = match fs::metadata(&self.log) {
-            Ok(metadata) if Some(Identity::of(&metadata)) == newest => return,
+        let looked = match fs::metadata(&self.log) {
             Ok(metadata) if metadata.is_dir() => Err(Error::Directory),
-            Ok(_) => match self.parts.back() {
-                None => Part::open(&self.log).map(|part| vec![part]),
-                Some(newest) => rotated::open(&self.log)
-                    .map(|all| rotated::newer(all, newest.id, newest.peek())),
+            Ok(metadata) => match self.parts.back() {
+                Some(newest) if newest.id == Identity::of(&metadata) => return,
+                Some(newest) => rotated::newer(&self.log, newest).map(|found| {
+                    found.into_iter().flatten().for_each(|part| self.push(part));
+                }),
+                None => self.begin(),
             }
             .map_err(Error::Io),
+            Err(_) if self.parts.is_empty() => self.begin().map_err(Error::Io),
             Err(error) => Err(Error::Io(error)),
         };
-        match found {
-            Ok(found) => {
-                self.missing = None;
-                found.into_iter().for_each(|part| self.push(part));
-            }
+        match looked {
+            Ok(()) => self.missing = None,
             Err(error) => self.miss(error),
         }
     }
@@ -259,7 +295,7 @@ impl Follow {
         if start.is_none() {
             return;
         }
-        let Ok(mut all) = rotated::open(&self.log) else { return };
+        let Ok(Some(mut all)) = rotated::open(&self.log, None) else { return };
         let is_copy = |part: &Part| part.id != id && part.peek() == start;
         if let Some(at) = all.iter().rposition(is_copy) {
             let mut copy = all.swap_remove(at);
@@ -279,7 +315,6 @@ impl Records for Follow {
     fn fill(&mut self, batch: &mut Batch) -> Filled {
         batch.records.clear();
         batch.numbers.clear();
-        batch.first_frame = self.frames + 1;
         if self.stopped.is_none() && self.stop.load(Ordering::Relaxed) {
             self.stopped = Some(Instant::now());
         }
@@ -291,6 +326,7 @@ impl Records for Follow {
             self.step(batch);
             more = true;
         }
+        batch.first_frame = self.frames + 1;
         self.frames += batch.records.len() as u64;
         batch.interfaces = Arc::clone(self.interfaces.all());
         batch.position = self.position;

@@ -59,7 +59,7 @@ pub struct Live {
     interfaces: Arc<[Interface]>,
     frames: u64,
     stop: Arc<AtomicBool>,
-    at_end: Box<dyn FnMut(Option<Counters>) + Send>,
+    at_end: Box<dyn FnMut(Vec<Counters>) + Send>,
 }
 
 impl std::fmt::Debug for Live {
@@ -70,7 +70,7 @@ impl std::fmt::Debug for Live {
 
 impl Live {
     /// Opens devices. The capture ends when `stop` becomes true; when it is closed, `at_end`
-    /// is told what the kernel counted.
+    /// is told what the kernel counted of each, or nothing where it does not.
     ///
     /// # Errors
     /// libpcap's message, behind the device's name: no such device, no permission, …
@@ -78,7 +78,7 @@ impl Live {
         devices: &[String],
         settings: Settings,
         stop: Arc<AtomicBool>,
-        at_end: impl FnMut(Option<Counters>) + Send + 'static,
+        at_end: impl FnMut(Vec<Counters>) + Send + 'static,
     ) -> Result<Self, String> {
         let (mut captures, mut interfaces) = (Vec::new(), Vec::new());
         for device in devices {
@@ -130,16 +130,14 @@ impl Live {
         Ok(())
     }
 
-    /// The counters of all devices together.
-    fn counters(&mut self) -> Option<Counters> {
-        let mut all = Counters::default();
-        for capture in &mut self.captures {
+    /// The counters of the devices, one each, if all count.
+    fn counters(&mut self) -> Vec<Counters> {
+        let counters = self.captures.iter_mut().map(|capture| {
             let counted = capture.stats().ok()?;
-            all.received = all.received.saturating_add(counted.received);
-            all.dropped = all.dropped.saturating_add(counted.dropped);
-            all.if_dropped = all.if_dropped.saturating_add(counted.if_dropped);
-        }
-        Some(all)
+            let (received, dropped) = (counted.received, counted.dropped);
+            Some(Counters { received, dropped, if_dropped: counted.if_dropped })
+        });
+        counters.collect::<Option<_>>().unwrap_or_default()
     }
 
     /// The end of the capture, by a fault of the device or because it was asked for.
@@ -186,6 +184,10 @@ impl Drop for Live {
 }
 
 impl Records for Live {
+    fn interfaces(&self) -> Arc<[Interface]> {
+        Arc::clone(&self.interfaces)
+    }
+
     /// Waits for packets; gives at least one unless the capture ends.
     fn fill(&mut self, batch: &mut Batch) -> Filled {
         batch.records.clear();

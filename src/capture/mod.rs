@@ -4,6 +4,8 @@
 //! recycled, so that reading costs no allocation per record, and a record's bytes are copied
 //! once at most, from the system into the batch.
 
+#[cfg(feature = "live")]
+pub mod ahead;
 mod compress;
 pub mod defrag;
 pub mod fault;
@@ -54,6 +56,11 @@ pub struct Interface {
 pub trait Records: Send + 'static {
     /// Puts the next records into the batch, in place of those in it.
     fn fill(&mut self, batch: &mut Batch) -> file::Filled;
+
+    /// The interfaces that are known before any record comes.
+    fn interfaces(&self) -> Arc<[Interface]> {
+        Arc::default()
+    }
 }
 
 impl Records for Box<dyn Records> {
@@ -152,6 +159,7 @@ impl Batch {
             let data = if fcs > 0 { data.get(..len).unwrap_or(data) } else { data };
             let iface = interface.name.as_deref();
             let (ts, precision, link) = (record.ts, interface.precision, interface.link);
+            let offset = record.offset;
             let at = self.joined.binary_search_by_key(&number, |joined| joined.frame);
             let whole = at.ok().and_then(|at| self.joined.get(at)).map(|joined| &*joined.bytes);
             let at = self.belongs.binary_search_by_key(&number, |belongs| belongs.frame);
@@ -161,7 +169,7 @@ impl Batch {
             Some((
                 index,
                 interface,
-                Frame { number, ts, precision, link, data, len, whole, iface, flow, place },
+                Frame { number, offset, ts, precision, link, data, len, whole, iface, flow, place },
             ))
         })
     }

@@ -9,7 +9,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use super::args::{Cli, EXAMPLES, SchemaOf};
 use super::{Error, Status};
-use crate::sink::json;
+use crate::sink::{ecs, json, ocsf};
 
 /// The filter language: what can stand in an expression, and when it is true.
 const PRIMITIVES: &[(&str, &str)] = &[
@@ -52,6 +52,10 @@ const PRIMITIVES: &[(&str, &str)] = &[
     ("rset ANCHOR, ruleset ANCHOR", "the anchor, exactly; * and ? are wildcards"),
     ("inbound, outbound, dir in|out|fwd", "the direction in pf's header, or a state's"),
     ("rid NUMBER", "FreeBSD's rule tracker (ridentifier)"),
+    (
+        "label NAME",
+        "a label of the rule in the ruleset that --rules names, exactly; * and ? are wildcards",
+    ),
     ("uid NUMBER, pid NUMBER", "owner of the local socket (rules with 'log (user)')"),
     ("ruleuid NUMBER, rulepid NUMBER", "who loaded the rule"),
     ("spi NUMBER", "the SPI of ESP, of AH, of ESP in UDP, of enc(4), or of a pfsync message (tdb)"),
@@ -62,6 +66,11 @@ const PRIMITIVES: &[(&str, &str)] = &[
     ),
     ("creator ID", "a pfsync message that names this creator: up to 8 hexadecimal digits"),
     ("state ID", "a pfsync message that names this state: 16 hexadecimal digits"),
+    (
+        "tunnel NAME",
+        "the packet's IKE_SA or CHILD_SA has this name, exactly; * and ? are wildcards; needs \
+         --vici or --sas",
+    ),
     ("truncated", "less was captured than the frame had"),
     ("suspect", "logged as pass, with a reason that means a drop"),
     ("rewritten", "pf has marked the packet as translated"),
@@ -92,6 +101,20 @@ OpenBSD's addresses on the other side of a translation as [rewritten: src ..., d
 OpenBSD 6.8 these are the addresses before the translation and the packet has those after it, \
 since 6.9 it is the reverse.";
 
+/// What of the formats for a SIEM a reader has to know.
+const SIEM: &str = "\
+--format ecs is the Elastic Common Schema 9.4 (8.11 with --ecs-version), --format ocsf the Open \
+Cybersecurity Schema Framework 1.8: a packet or state is Network Activity (4001), counters of an \
+IPsec SA are Tunnel Activity (4014), a frame that could not be decoded is a Base Event. One line is \
+one packet or pfsync message; what the schema has no field for stands under pf (unmapped.pf); \
+'pfscope schema ecs' and 'pfscope schema ocsf' describe the lines. event.id (metadata.uid) is made \
+from the observer's name and the record's offset, time and bytes: the same log, renamed, rotated or \
+packed, gives the same ids, so that a store that is keyed by them has no duplicate. Name the \
+firewall with --observer where its logs are read on several machines. --internal-net tells inbound \
+from outbound: pf's in and out are sides of an interface. --format filterlog is the line that \
+pfSense's filterlog gives to syslog, or with --flavour opnsense OPNsense's; frames without a pf \
+header have none.";
+
 /// What of pfsync a reader has to know.
 const PFSYNC: &str = "\
 A pfsync packet is a line, its kinds of message a line each (act), and every message a line: a state \
@@ -105,9 +128,47 @@ header has none. --pfsync-peers names the firewalls: packets of others, with a T
 another group or to one host, and states of a creator that no firewall has shown as its own, are \
 followed by a notice of kind spoof.";
 
+/// How rules get their names.
+const RULES: &str = "\
+--rules FILE names the rule of each logged packet: behind the interface in brackets (-e), or at the \
+line's end; with -v its text too; in JSON as rule. FILE is what \"pfctl -vvsr -a '*'\" printed; of \
+'pfctl -sr' the rules are counted, of a file in pf.conf's form (rules.debug) they are found by their \
+ridentifier only, as macros, lists and pfctl's optimizer change numbers: both are never more than \
+stale. A rule is not named (implausible) if it contradicts the packet: in action, interface, \
+direction, family, protocol, ports (by number) or ridentifier, or as it does not log. Packets of a \
+state ('log (all)') may go the other way. exact: user and process that loaded the rule are the same in \
+the packet's header and in the file; or one of them does not tell, and the file was kept before the \
+packet was logged and the next file of DIR has the same rule. All else is stale. A file was kept at \
+the time in its name (2026-11-21T12:00:00Z, 20261121-1200, seconds since 1970; local time without Z), \
+or when it was last written. Who writes DIR by cron has the right rules years later: \
+pfctl -vvsr -a '*' > /var/db/rules/$(date -u +%Y%m%dT%H%M%SZ).";
+/// What of tunnels a reader has to know.
+const IPSEC: &str = "\
+--vici and --sas give each packet its tunnel (text: ike NAME child NAME[NUMBER], JSON: ipsec): ESP and \
+AH by SPI and one of the addresses, IKE by its SPIs, what is in the clear by the traffic selectors. An \
+SA counts from a second before the daemon tells of it until 10 seconds after its end. Packets of a \
+device that name an SA nobody knows wait for the daemon a second at most, files never. A daemon that \
+does not answer is told of once and tried again.";
+/// What of several and of growing files a reader has to know.
+const FILES: &str = "\
+--follow reads a file from its start and goes on as it grows, until SIGINT or SIGTERM. A file that \
+is renamed is read to its end, until the new one of its name is written to and the old one has been \
+quiet for a second; frame numbers go on. Files that were rotated in between, or with --from-start \
+before, are found by their names: FILE.0, the newest of newsyslog, or FILE.1 of logrotate, up to \
+FILE.N, with .gz, .zst, .bz2 or without; names with a date are not known. Half a record is waited \
+for; at the end of a renamed file it is a fault. A file that becomes shorter, or other bytes from its \
+start, is read again, after what a copy beside it (copytruncate) has more. A compressed file does not \
+grow. --merge gives the earliest of the next records of all files first, and of equal ones that of \
+the file named first; a file whose own records are not in order keeps its order. With --follow a file \
+that has nothing new holds up the others for half a second, without --merge not at all. In JSON file \
+and frame are those of the record's own file. A logged packet has its state as told before it, and in \
+files that are merged but not followed up to two seconds later.";
+
 pub(super) fn schema(format: SchemaOf, out: &mut dyn Write) -> Result<Status, Error> {
     match format {
         SchemaOf::Json => out.write_all(json::SCHEMA.as_bytes())?,
+        SchemaOf::Ecs => out.write_all(ecs::SCHEMA.as_bytes())?,
+        SchemaOf::Ocsf => out.write_all(ocsf::SCHEMA.as_bytes())?,
     }
     Ok(Status::Done)
 }
@@ -142,6 +203,14 @@ fn render(page: &mut Vec<u8>) -> io::Result<()> {
     more.text([roman(TEXT)]);
     more.control("SH", ["PFSYNC"]);
     more.text([roman(PFSYNC)]);
+    more.control("SH", ["SIEM"]);
+    more.text([roman(SIEM)]);
+    more.control("SH", ["RULES"]);
+    more.text([roman(RULES)]);
+    more.control("SH", ["IPSEC"]);
+    more.text([roman(IPSEC)]);
+    more.control("SH", ["SEVERAL AND GROWING FILES"]);
+    more.text([roman(FILES)]);
     more.control("SH", ["EXAMPLES AND EXIT STATUS"]);
     more.control("nf", []);
     more.text([roman(EXAMPLES)]);

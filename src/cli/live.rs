@@ -10,6 +10,7 @@ use super::args::Device;
 use super::reading::{Consumed, Reading, stop_by_signal};
 use super::{Error, Status};
 use crate::capture::Batch;
+use crate::capture::ahead::Ahead;
 use crate::capture::live::{Counters, Live, Settings, devices};
 use crate::engine::Work;
 use crate::text::escaped;
@@ -31,7 +32,8 @@ pub(super) fn list(out: &mut dyn Write) -> Result<Status, Error> {
     Ok(Status::Done)
 }
 
-/// -i: reads devices until SIGINT or SIGTERM, or until the consumer has enough.
+/// -i: reads devices until SIGINT or SIGTERM, or until the consumer has enough. What the kernel
+/// counted comes back, of each device.
 pub(super) fn follow<W: Work>(
     args: &Device,
     prepare: impl FnMut(&mut Batch) + Send + 'static,
@@ -39,7 +41,7 @@ pub(super) fn follow<W: Work>(
     workers: Vec<W>,
     err: &mut dyn Write,
     consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
-) -> Result<Status, Error> {
+) -> Result<(Status, Vec<Counters>), Error> {
     let stop = stop_by_signal()?;
     let mut settings =
         Settings { buffer: args.buffer.map(|kib| kib * 1024), ..Settings::default() };
@@ -55,23 +57,28 @@ pub(super) fn follow<W: Work>(
         Ok(live) => live,
         Err(message) => {
             writeln!(err, "pfscope: {message}")?;
-            return Ok(Status::Failed);
+            return Ok((Status::Failed, Vec::new()));
         }
     };
     let (name, mut reading) = (args.interfaces.join(","), Reading::new(err));
-    let ended = reading.source(name.as_bytes(), (live, prepare), None, strict, workers, consume);
+    // What is held must not stop the reading.
+    let source = Ahead::new(live)?;
+    let ended = reading.source(name.as_bytes(), (source, prepare), None, strict, workers, consume);
     stop.store(true, Ordering::Relaxed);
     let status = reading.status;
     ended.map(drop)?;
-    if let Some(counters) = counted.recv_timeout(PATIENCE).ok().flatten() {
-        report(counters, err)?;
+    let counters = counted.recv_timeout(PATIENCE).unwrap_or_default();
+    if !counters.is_empty() {
+        report(&counters, err)?;
     }
-    Ok(status)
+    Ok((status, counters))
 }
 
 /// What the kernel counted, in tcpdump's words.
-fn report(counters: Counters, err: &mut dyn Write) -> io::Result<()> {
-    let Counters { received, dropped, if_dropped } = counters;
+fn report(counters: &[Counters], err: &mut dyn Write) -> io::Result<()> {
+    let sum = |of: fn(&Counters) -> u32| counters.iter().map(of).map(u64::from).sum::<u64>();
+    let (received, dropped) = (sum(|counted| counted.received), sum(|counted| counted.dropped));
+    let if_dropped = sum(|counted| counted.if_dropped);
     writeln!(err, "{received} packets received by filter")?;
     writeln!(err, "{dropped} packets dropped by kernel")?;
     if if_dropped > 0 {

@@ -6,16 +6,23 @@
 mod args;
 mod color;
 mod docs;
+mod explain;
+mod ipsec;
 mod join;
 #[cfg(feature = "live")]
 mod live;
 mod print;
 mod progress;
 mod reading;
+mod rules;
+mod ruleset;
+mod save;
 mod selection;
 mod states;
 mod summary;
 mod together;
+mod tunnels;
+mod vici;
 mod watch;
 
 use std::ffi::OsString;
@@ -109,7 +116,11 @@ fn printable(message: &str) -> String {
 fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     match cli.command {
         None => print::run(&cli.print, out, err),
+        Some(Command::Ipsec(args)) => ipsec::run(&args, out, err),
         Some(Command::States(args)) => states::run(&args, out, err),
+        Some(Command::Explain(args)) => explain::run(&args, out, err),
+        Some(Command::Rules(args)) => rules::run(&args, out, err),
+        Some(Command::Vici(args)) => vici::run(&args, out, err),
         Some(Command::Summary(args)) => summary::run(&args, out, err),
         Some(Command::Schema { format }) => docs::schema(format, out),
         Some(Command::Man) => docs::man(out),

@@ -7,20 +7,27 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::args::{Format, Print};
+use super::args::{EventFormat, Print};
 use super::join::{self, Join};
 use super::reading::{Consumed, Reading, Settings};
+use super::ruleset;
+use super::save::{Recorded, Recorder, Saver};
 use super::selection::{First, Selection, Undecoded};
+use super::tunnels::{Hold, Known};
 use super::watch::Watch;
 use super::{Error, Status, together};
 use crate::capture::{Batch, Suspected};
 use crate::engine::Work;
 use crate::filter::Filter;
 use crate::sink::Sink;
+use crate::sink::ecs::{self, Ecs};
 use crate::sink::fields::{Fields, Paths};
+use crate::sink::filterlog::{Filterlog, Flavour};
 use crate::sink::json::{Json, Origin};
 use crate::sink::notice::Notices;
+use crate::sink::ocsf::Ocsf;
 use crate::sink::page::{Binder, Page};
+use crate::sink::site::Site;
 use crate::sink::text::names::Names;
 use crate::sink::text::{Dump, Form, Options, Text};
 use crate::time::{Precision, TimeStyle};
@@ -33,6 +40,8 @@ struct Renderer {
     sink: Option<Box<dyn Sink>>,
     /// How it is said that a packet is suspicious.
     notices: Option<Notices>,
+    /// With -w, in the place of both.
+    recorder: Option<Recorder>,
 }
 
 /// A rendered batch.
@@ -41,6 +50,7 @@ struct Rendered {
     page: Page,
     events: u64,
     undecoded: Undecoded,
+    recorded: Recorded,
 }
 
 impl Work for Renderer {
@@ -49,15 +59,22 @@ impl Work for Renderer {
     fn work(&mut self, batch: &Batch, writers: &[Writer], output: &mut Rendered) {
         output.page.clear();
         output.events = 0;
+        if let Some(recorder) = self.recorder {
+            recorder.begin(batch, &mut output.recorded);
+        }
         output.undecoded = self.selection.each(batch, writers, |event| {
             output.events += 1;
+            if let Some(recorder) = self.recorder {
+                recorder.record(event, batch, &mut output.page, &mut output.recorded);
+                return;
+            }
             if let Some(sink) = &mut self.sink {
                 sink.event(event, &mut output.page);
             }
             if let Some(notices) = &mut self.notices {
                 let here = |suspected: &&Suspected| suspected.frame == event.frame.number;
-                for suspected in batch.suspected.iter().filter(here) {
-                    notices.spoof(event, suspected.what, &mut output.page);
+                for (nth, suspected) in batch.suspected.iter().filter(here).enumerate() {
+                    notices.spoof(event, suspected.what, nth, &mut output.page);
                 }
             }
         });
@@ -71,24 +88,35 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
     }
     let style = TimeStyle::from_count(args.time)
         .ok_or_else(|| Error::Usage("-t can be given five times at most".to_owned()))?;
-    let settings =
-        Settings::new(&args.common, &filter(args)?).map_err(|error| hint(error, args))?;
+    let tunnels = args.tunnels.vici.is_some() || !args.tunnels.sas.is_empty();
+    let mut settings =
+        Settings::new(&args.common, &filter(args)?, tunnels).map_err(|error| hint(error, args))?;
+    ruleset::provide(&mut settings, args.from.rules.as_deref(), err)?;
     let sinks = Sinks::new(args, &settings, style)?;
+    let (known, whole) = Known::new(&args.tunnels, err)?;
+    settings.selection.tunnels = known.as_ref().map(|known| known.tunnels.clone());
+    let damaged = if whole { Status::Done } else { Status::Failed };
+    let saver = Saver::new(args, &settings.zone)?;
+    let mut printer = Printer::new(args, &settings, &sinks, style, saver);
     let offsets = together::offsets(&args.sources)?;
-    let mut printer = Printer::new(args, &settings, &sinks, style);
     #[cfg(feature = "live")]
     if !args.device.interfaces.is_empty() {
         let workers = printer.workers(&Origin::Devices);
         let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-        let mut found = prepare(Join::new(&[], &offsets), &args.peers);
+        let hold = known.as_ref().map(Known::hold);
+        let mut found = prepare(Join::new(&[], &offsets), &args.peers, hold);
         let shift = offsets.clone();
         let prepare = move |batch: &mut Batch| {
             shift.apply(&[], batch);
             found(batch);
         };
         let strict = args.common.strict;
-        let status = super::live::follow(&args.device, prepare, strict, workers, err, consume)?;
-        printer.finish(out)?;
+        let (status, counters) =
+            super::live::follow(&args.device, prepare, strict, workers, err, consume)?;
+        if let Some(saver) = &mut printer.saver {
+            saver.counted(&counters);
+        }
+        let status = status.max(damaged).max(printer.finish(out)?);
         together::report_unused(&offsets, &[], err);
         return Ok(status);
     }
@@ -106,7 +134,7 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         several => several.iter().filter(|path| join::tells_of_states(path)).cloned().collect(),
     };
     // A file that is followed ends by a signal.
-    let at_end = args.count_only && !args.sources.follow;
+    let at_end = (args.count_only || args.save.write.is_some()) && !args.sources.follow;
     let mut reading = if at_end { Reading::printing_at_end(err)? } else { Reading::new(err) };
     let strict = args.common.strict;
     let origin = |path: &Path| Origin::File(path.as_os_str().as_encoded_bytes().to_vec());
@@ -115,7 +143,7 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         if let Some(source) = together::open(&args.sources, &args.read, &offsets, &mut reading)? {
             let workers = printer.workers(&origin(first));
             let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-            let prepare = prepare(Join::new(&feeds, &offsets), &args.peers);
+            let prepare = prepare(Join::new(&feeds, &offsets), &args.peers, None);
             let name = first.as_os_str().as_encoded_bytes();
             let _ = reading.source(name, (source, prepare), None, strict, workers, consume)?;
         }
@@ -123,7 +151,7 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
         for path in &args.read {
             let workers = printer.workers(&origin(path));
             let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-            let mut found = prepare(Join::new(&feeds, &offsets), &args.peers);
+            let mut found = prepare(Join::new(&feeds, &offsets), &args.peers, None);
             let (shift, name) = (offsets.clone(), path.as_os_str().as_encoded_bytes().to_vec());
             let prepare = move |batch: &mut Batch| {
                 shift.apply(&name, batch);
@@ -134,18 +162,24 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
             }
         }
     }
-    let status = reading.status;
-    printer.finish(out)?;
+    let status = reading.status.max(damaged).max(printer.finish(out)?);
     together::report_unused(&offsets, &args.read, err);
     Ok(status)
 }
 
 /// What is found out about the batches of a source in their order, before the workers see them.
-fn prepare(mut join: Join, peers: &[IpAddr]) -> impl FnMut(&mut Batch) + Send + use<> {
+fn prepare(
+    mut join: Join,
+    peers: &[IpAddr],
+    mut hold: Option<Hold>,
+) -> impl FnMut(&mut Batch) + Send + use<> {
     let mut watch = Watch::new(peers);
     move |batch| {
         join.prepare(batch);
         watch.prepare(batch);
+        if let Some(hold) = &mut hold {
+            hold.prepare(batch);
+        }
     }
 }
 
@@ -158,27 +192,52 @@ struct Printer<'a> {
     scratch: Vec<u8>,
     /// Events so far.
     events: u64,
+    saver: Option<Saver>,
 }
 
 impl<'a> Printer<'a> {
-    fn new(args: &'a Print, settings: &'a Settings, sinks: &'a Sinks, style: TimeStyle) -> Self {
+    fn new(
+        args: &'a Print,
+        settings: &'a Settings,
+        sinks: &'a Sinks,
+        style: TimeStyle,
+        saver: Option<Saver>,
+    ) -> Self {
         let style = if sinks.is_text() { style } else { TimeStyle::None };
         let limit = args.count.filter(|_| !args.count_only);
         let binder = Binder::new(style, precision(args), limit);
-        Self { args, settings, sinks, binder, scratch: Vec::new(), events: 0 }
+        Self { args, settings, sinks, binder, scratch: Vec::new(), events: 0, saver }
     }
 
-    fn workers(&self, origin: &Origin) -> Vec<Renderer> {
+    fn workers(&mut self, origin: &Origin) -> Vec<Renderer> {
         let selection = &self.settings.selection;
         let sink = || self.sinks.sink(origin, &selection.filter);
         let notices = || self.sinks.notices(origin);
-        let worker =
-            |_| Renderer { selection: selection.clone(), sink: sink(), notices: notices() };
+        let recorder = self.saver.as_mut().map(Saver::next_source);
+        let worker = |_| Renderer {
+            selection: selection.clone(),
+            sink: sink(),
+            notices: notices(),
+            recorder,
+        };
         (0..self.settings.threads).map(worker).collect()
     }
 
     fn consume(&mut self, rendered: &Rendered, out: &mut dyn Write) -> io::Result<Consumed> {
         let undecoded = rendered.undecoded.clone();
+        if let Some(saver) = &mut self.saver {
+            let there = rendered.page.events();
+            let left = self.args.count.map(|count| count.saturating_sub(self.events));
+            let wanted =
+                left.map_or(there, |left| usize::try_from(left).unwrap_or(there).min(there));
+            let flow = saver.write(&rendered.page, &rendered.recorded, wanted)?;
+            self.events += wanted as u64;
+            let done = flow.is_break() || self.args.count == Some(self.events);
+            return Ok(Consumed {
+                undecoded: printed(undecoded, done, wanted as u64),
+                flow: stop(done),
+            });
+        }
         if self.args.count_only {
             self.events += rendered.events;
             let enough = self.args.count.is_some_and(|count| self.events >= count);
@@ -187,21 +246,28 @@ impl<'a> Printer<'a> {
         let bound = self.binder.bind(&rendered.page, &mut self.scratch);
         out.write_all(bound.bytes)?;
         self.events += bound.events;
-        // What lies behind the last packet that was asked for is nobody's concern.
-        let printed = |first: First| !bound.done || first.after < bound.events;
-        let undecoded =
-            if undecoded.first.is_none_or(printed) { undecoded } else { Undecoded::default() };
+        let undecoded = printed(undecoded, bound.done, bound.events);
         Ok(Consumed { undecoded, flow: stop(bound.done) })
     }
 
     /// What comes after the last batch.
-    fn finish(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn finish(&mut self, out: &mut dyn Write) -> io::Result<Status> {
+        if let Some(saver) = &mut self.saver {
+            return Ok(if saver.finish()? > 0 { Status::Failed } else { Status::Done });
+        }
         if self.args.count_only {
             let events = self.args.count.map_or(self.events, |count| self.events.min(count));
             writeln!(out, "{events} packet{}", if events == 1 { "" } else { "s" })?;
         }
-        Ok(())
+        Ok(Status::Done)
     }
+}
+
+/// What could not be decoded of an output of which so many events were printed, the last ones that
+/// were asked for if it is done. What lies behind them is nobody's concern.
+fn printed(undecoded: Undecoded, done: bool, events: u64) -> Undecoded {
+    let printed = |first: First| !done || first.after < events;
+    if undecoded.first.is_none_or(printed) { undecoded } else { Undecoded::default() }
 }
 
 /// What -x, -X and -A ask for; of several tcpdump takes the one that shows most.
@@ -246,11 +312,28 @@ fn without_comments(text: &str) -> String {
     lines.collect::<Vec<_>>().join(" ")
 }
 
+/// Who reports, for the formats that say it.
+fn site(args: &Print) -> Result<Arc<Site>, Error> {
+    let observer = match &args.schemas.observer {
+        Some(name) => name.clone(),
+        None => hostname::get()
+            .map_err(|error| {
+                Error::Usage(format!("no host name: {error}; name the firewall with --observer"))
+            })?
+            .to_string_lossy()
+            .into_owned(),
+    };
+    Ok(Arc::new(Site { observer, internal: args.schemas.internal.clone() }))
+}
+
 /// What to render with.
 enum Sinks {
     Count,
     Text(Options, jiff::tz::TimeZone),
     Json,
+    Ecs(Arc<Site>, ecs::Version),
+    Ocsf(Arc<Site>),
+    Filterlog(Flavour),
     Fields(Paths),
 }
 
@@ -265,8 +348,11 @@ impl Sinks {
                 .map_err(|wrong| Error::Usage(format!("--fields: {wrong}")));
         }
         Ok(match args.format {
-            Format::Json => Self::Json,
-            Format::Text => {
+            EventFormat::Json => Self::Json,
+            EventFormat::Ecs => Self::Ecs(site(args)?, args.schemas.ecs_version.into()),
+            EventFormat::Ocsf => Self::Ocsf(site(args)?),
+            EventFormat::Filterlog => Self::Filterlog(args.schemas.flavour.into()),
+            EventFormat::Text => {
                 let names = (args.numeric == 0).then(|| Arc::new(Names::of_system(args.resolve)));
                 let options = Options {
                     link: args.link,
@@ -289,7 +375,11 @@ impl Sinks {
         match self {
             Self::Text(..) => Some(Notices::text()),
             Self::Json => Some(Notices::json(origin.clone())),
-            Self::Count | Self::Fields(..) => None,
+            Self::Ecs(site, version) => {
+                Some(Notices::ecs(origin.clone(), Arc::clone(site), *version))
+            }
+            Self::Ocsf(site) => Some(Notices::ocsf(origin.clone(), Arc::clone(site))),
+            Self::Count | Self::Filterlog(_) | Self::Fields(..) => None,
         }
     }
 
@@ -303,6 +393,13 @@ impl Sinks {
             Self::Count => return None,
             Self::Text(options, zone) => Box::new(Text::new(options.clone(), zone.clone())),
             Self::Json => Box::new(Json::new(origin.clone(), filter.clone())),
+            Self::Ecs(site, version) => {
+                Box::new(Ecs::new(origin.clone(), Arc::clone(site), *version, filter.clone()))
+            }
+            Self::Ocsf(site) => {
+                Box::new(Ocsf::new(origin.clone(), Arc::clone(site), filter.clone()))
+            }
+            Self::Filterlog(flavour) => Box::new(Filterlog::new(*flavour)),
             Self::Fields(paths) => {
                 Box::new(Fields::new(origin.clone(), paths.clone(), filter.clone()))
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -26,6 +26,9 @@ use crate::filter::Filter;
 use crate::text::escaped;
 use crate::time::Timestamp;
 
+/// How long records are still taken after SIGINT or SIGTERM.
+const LAST_RECORDS: Duration = Duration::from_secs(1);
+
 /// What the shared options come to.
 pub(super) struct Settings {
     pub(super) selection: Selection,
@@ -35,7 +38,8 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) fn new(common: &Common, filter: &str) -> Result<Self, Error> {
+    /// `tunnels`: those of packets will be known.
+    pub(super) fn new(common: &Common, filter: &str, tunnels: bool) -> Result<Self, Error> {
         let zone = if common.utc { TimeZone::UTC } else { local_zone() };
         let time = |option: &str, text: &Option<String>| {
             let parse = |text| Timestamp::parse(text, &zone);
@@ -45,10 +49,17 @@ impl Settings {
         let selection = Selection {
             filter: Filter::parse(filter)
                 .map_err(|wrong| Error::Usage(format!("wrong filter:\n{wrong}")))?,
+            rules: None,
             since: time("--since", &common.since)?,
             until: time("--until", &common.until)?,
             strict: common.strict,
+            tunnels: None,
         };
+        if !tunnels && selection.filter.asks_for_tunnels() {
+            let message = "'tunnel' needs the tunnels of an IKE daemon: --vici URI or --sas JOURNAL, \
+                           which printing packets takes";
+            return Err(Error::Usage(message.to_owned()));
+        }
         let processors = || thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             selection,
@@ -71,7 +82,7 @@ pub(super) fn stop_by_signal() -> io::Result<Arc<AtomicBool>> {
 
 /// The zone of TZ or of the system. A TZ that names a summer time but not when it is has the rules
 /// that libc gives it, those of the United States.
-fn local_zone() -> TimeZone {
+pub(super) fn local_zone() -> TimeZone {
     let rules = |tz: String| {
         let summer = tz.chars().rev().take_while(char::is_ascii_alphabetic).count() >= 3;
         let posix =
@@ -159,7 +170,7 @@ impl<'e> Reading<'e> {
         mut consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
     ) -> Result<ControlFlow<()>, Error> {
         let mut undecoded = Undecoded::default();
-        let (mut stopped, mut failed) = (false, None);
+        let (mut stopped, mut failed, mut asked) = (false, None, None);
         let (stop, remarks) = (self.stop.clone(), self.remarks.take());
         let remarks = || remarks.iter().flat_map(Receiver::try_iter);
         let fault = engine::run(source, prepare, workers, stop.as_deref(), |output| {
@@ -173,6 +184,10 @@ impl<'e> Reading<'e> {
                     stopped = consumed.flow.is_break() || (strict && undecoded.count > 0);
                 }
                 Err(error) => failed = Some(error),
+            }
+            // What is on its way is still taken, but a pipe may never be empty.
+            if self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+                stopped |= asked.get_or_insert_with(Instant::now).elapsed() > LAST_RECORDS;
             }
             if stopped || failed.is_some() {
                 ControlFlow::Break(())

@@ -1,10 +1,14 @@
 //! Which events of a batch are wanted, and what could not be decoded.
 
+use std::sync::Arc;
+
 use crate::capture::Batch;
 use crate::decode::decode;
 use crate::error::DecodeError;
 use crate::event::{Event, Kind};
 use crate::filter::Filter;
+use crate::ipsec::Tunnels;
+use crate::rules::Current;
 use crate::time::Timestamp;
 use crate::wire::writer::Writer;
 
@@ -12,10 +16,14 @@ use crate::wire::writer::Writer;
 #[derive(Debug, Clone)]
 pub(super) struct Selection {
     pub(super) filter: Filter,
+    /// The ruleset that rules are named by.
+    pub(super) rules: Option<Arc<Current>>,
     pub(super) since: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
     /// Take nothing more after the first frame that cannot be decoded.
     pub(super) strict: bool,
+    /// The tunnels that packets belong to, where they are known.
+    pub(super) tunnels: Option<Tunnels>,
 }
 
 /// The frames of a batch, or of more, that could not be decoded.
@@ -46,11 +54,20 @@ impl Selection {
         writers: &[Writer],
         mut take: impl FnMut(&Event<'_>),
     ) -> Undecoded {
+        let rules = self.rules.as_ref().map(|rules| rules.get());
         let mut undecoded = Undecoded::default();
         let mut taken = 0;
+        let tunnels = self.tunnels.as_ref().map(Tunnels::now);
         for ((at, interface, frame), record) in batch.frames().zip(&batch.records) {
             let writer = writers.get(at).copied().unwrap_or_else(|| Writer::new(interface.order));
-            let event = decode(frame, interface.order, writer);
+            let mut event = decode(frame, interface.order, writer);
+            event.rule = rules.as_ref().and_then(|rules| rules.join(&event));
+            let messages;
+            if let Some(tunnels) = &tunnels {
+                event.ipsec = tunnels.packet(&event);
+                messages = tunnels.messages(&event);
+                event.message_ipsec = &messages;
+            }
             // A logged packet that is no packet is pf's to judge, not the file's fault.
             if let (Kind::Undecoded | Kind::Pfsync, Some(error)) = (event.kind, event.error) {
                 let number = frame.place.map_or(frame.number, |place| place.number);

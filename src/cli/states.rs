@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::args::{Format, SortBy, States as Args};
 use super::reading::{Consumed, Reading, Settings};
+use super::ruleset;
 use super::selection::{Selection, Undecoded};
 use super::{Error, Status};
 use crate::capture::Batch;
@@ -112,8 +113,9 @@ impl Follower {
 pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     // The filter chooses among the states at the end; the table needs every message.
     let filter = args.filter.join(" ");
-    let settings = Settings::new(&args.common, &filter)?;
-    let everything = Settings::new(&args.common, "pfsync or undecoded")?.selection;
+    let mut settings = Settings::new(&args.common, &filter, false)?;
+    ruleset::provide(&mut settings, None, err)?;
+    let everything = Settings::new(&args.common, "pfsync or undecoded", false)?.selection;
     let at = args.at.as_deref().map(|text| Timestamp::parse(text, &settings.zone)).transpose();
     let at = at.map_err(|wrong| Error::Usage(format!("--at: {wrong}")))?;
     let mut follower = Follower {
@@ -163,7 +165,8 @@ fn follow(
     if !args.device.interfaces.is_empty() {
         let (strict, workers) = (args.common.strict, workers());
         let consume = |told: &mut Told| Ok(follower.consume(told));
-        return super::live::follow(&args.device, |_| {}, strict, workers, err, consume);
+        let ended = super::live::follow(&args.device, |_| {}, strict, workers, err, consume)?;
+        return Ok(ended.0);
     }
     if args.read.is_empty() {
         return Err(Error::Usage("nothing to follow: name a capture file with -r FILE".to_owned()));
@@ -223,6 +226,7 @@ fn is_wanted(filter: &Filter, entry: &Entry<'_>) -> bool {
     };
     let frame = Frame {
         number: 0,
+        offset: 0,
         ts: entry.last(),
         precision: Precision::Micros,
         link: LinkType::PFSYNC,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::args::{Format, Summary as Args};
 use super::reading::{Consumed, Reading, Settings};
+use super::ruleset;
 use super::selection::{Selection, Undecoded};
 use super::{Error, Status};
 use crate::capture::Batch;
@@ -51,7 +52,8 @@ impl Work for Counter {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     let filter = args.filter.as_deref().unwrap_or_default();
-    let settings = Settings::new(&args.common, filter)?;
+    let mut settings = Settings::new(&args.common, filter, false)?;
+    ruleset::provide(&mut settings, args.from.rules.as_deref(), err)?;
     // Which frames come before the first that cannot be decoded is clear to one worker only.
     let threads = if args.common.strict { 1 } else { settings.threads };
     let options = Options { workers: threads, ..Options::default() };

@@ -1,5 +1,10 @@
-//! Delivery of finished events: each output has its own pipeline, so that one that is down holds
-//! up no other.
+//! Where finished events go: files that are kept and rotated, and delivery to whoever takes them.
+//!
+//! Files: a [`Log`](log::Log) is given records, each a piece of bytes that is written whole or not
+//! at all. What its files begin with, and which file that is there already may be gone on with, is
+//! told by a [`Layout`](file::Layout); of the formats this room knows pcap and pcapng ([`fits`]).
+//!
+//! Delivery: each output has its own pipeline, so that one that is down holds up no other.
 //!
 //! ```text
 //! source ─▶ engine (decode, filter, render) ─▶ Parcel ─▶ Queue ─▶ Deliverer ─▶ Output
@@ -10,13 +15,28 @@
 //! waits: its events go to memory, then to a bounded spool on disk, then they are dropped and
 //! counted.
 
+#[cfg(feature = "feed")]
 pub mod backoff;
+#[cfg(feature = "feed")]
 pub mod checkpoint;
+mod compress;
+#[cfg(feature = "feed")]
 pub mod config;
+#[cfg(feature = "feed")]
 pub mod counters;
+#[cfg(feature = "feed")]
 pub mod dead;
+#[cfg(feature = "feed")]
 pub mod deliver;
+pub mod file;
+pub mod fits;
+pub mod log;
+#[cfg(feature = "feed")]
 pub mod output;
+#[cfg(feature = "feed")]
 pub mod parcel;
+#[cfg(feature = "feed")]
 pub mod queue;
+pub mod rotate;
+#[cfg(feature = "feed")]
 pub mod spool;

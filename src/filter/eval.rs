@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use crate::event::{Event, Kind};
+use crate::event::{Event, Ipsec, Kind};
 use crate::packet::{Packet, Transport, proto};
 use crate::pf::Family;
 use crate::wire::link::{LinkHeader, Network};
@@ -17,6 +17,17 @@ impl Expr {
     /// The answer by the frame and its packet alone.
     pub(super) fn of_frame(&self, event: &Event<'_>) -> bool {
         self.holds(&|test| test.of_frame(event))
+    }
+
+    /// True if one of its tests is this.
+    pub(super) fn has(&self, this: &impl Fn(&Test) -> bool) -> bool {
+        match self {
+            Self::Test(test) => this(test),
+            Self::Not(inner) => inner.has(this),
+            Self::Chain(first, rest) => {
+                first.has(this) || rest.iter().any(|(_, part)| part.has(this))
+            }
+        }
     }
 
     /// The answer by what each test says.
@@ -91,6 +102,10 @@ impl Test {
             }
             Self::Suspect => pf.is_some_and(Pflog::is_suspect),
             Self::Rewritten => pf.is_some_and(|h| h.other.is_some_and(|other| other.rewritten)),
+            Self::Label(pattern) => event.rule.is_some_and(|rule| {
+                rule.labels.iter().any(|label| pattern.matches(label.as_bytes()))
+            }),
+            Self::Tunnel(name) => event.ipsec.as_ref().is_some_and(|tunnel| name.is_of(tunnel)),
             Self::Sync(_) | Self::Creator(_) | Self::State(_) => false,
         }
     }
@@ -144,6 +159,11 @@ impl Code {
 }
 
 impl Pattern {
+    /// True of a tunnel with this name for its IKE_SA or its CHILD_SA.
+    pub(super) fn is_of(&self, tunnel: &Ipsec<'_>) -> bool {
+        self.matches(tunnel.ike) || tunnel.child.is_some_and(|child| self.matches(child.name))
+    }
+
     pub(super) fn matches(&self, name: &[u8]) -> bool {
         if self.glob { glob(self.text.as_bytes(), name) } else { self.text.as_bytes() == name }
     }

@@ -79,6 +79,10 @@ pub(super) enum Test {
     Creator(u32),
     /// The message names this state.
     State(u64),
+    /// The rule has this label.
+    Label(Pattern),
+    /// The tunnel's IKE_SA or CHILD_SA has this name.
+    Tunnel(Pattern),
 }
 
 /// Which of two addresses or ports is asked for.
@@ -268,6 +272,8 @@ impl fmt::Display for Test {
             Self::Sync(act) => write!(f, "sync {act}"),
             Self::Creator(id) => write!(f, "creator {id:08x}"),
             Self::State(id) => write!(f, "state {id:016x}"),
+            Self::Label(pattern) => write!(f, "label {pattern}"),
+            Self::Tunnel(pattern) => write!(f, "tunnel {pattern}"),
         }
     }
 }

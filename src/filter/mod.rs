@@ -44,7 +44,7 @@ pub use error::Error;
 
 use crate::event::Event;
 use crate::wire::pfsync::{Message, Pfsync};
-use expr::Expr;
+use expr::{Expr, Test};
 use names::{Names, Nowhere, System};
 
 /// Longest expression in bytes.
@@ -115,6 +115,16 @@ impl Filter {
     #[inline]
     pub fn matches_frame(&self, event: &Event<'_>) -> bool {
         self.expr.as_ref().is_none_or(|expr| expr.of_frame(event))
+    }
+
+    /// True if it asks for a rule's label, which only an event with a rule has.
+    pub fn asks_for_rules(&self) -> bool {
+        self.expr.as_ref().is_some_and(|expr| expr.has(&|test| matches!(test, Test::Label(_))))
+    }
+
+    /// True if it asks for tunnels, which an event has only where the IKE daemon's SAs are known.
+    pub fn asks_for_tunnels(&self) -> bool {
+        self.expr.as_ref().is_some_and(|expr| expr.has(&|test| matches!(test, Test::Tunnel(_))))
     }
 
     /// True if there is no expression: every event matches.

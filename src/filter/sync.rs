@@ -16,6 +16,9 @@ impl Expr {
         self.holds(&|test| match test {
             // What could not be read is no message.
             Test::Undecoded => false,
+            Test::Tunnel(name) => {
+                event.ipsec_of_message(message.index).is_some_and(|tunnel| name.is_of(tunnel))
+            }
             _ => test.of_frame(event) || test.of_message(version, message),
         })
     }

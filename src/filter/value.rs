@@ -240,6 +240,8 @@ impl Value<'_> {
             Field::Sync => Test::Sync(self.act()?),
             Field::Creator => Test::Creator(self.creator()?),
             Field::State => Test::State(self.state()?),
+            Field::Label => Test::Label(Pattern::new(self.word)),
+            Field::Tunnel => Test::Tunnel(Pattern::new(self.word)),
         })
     }
 

@@ -60,6 +60,8 @@ pub(super) enum Field {
     Sync,
     Creator,
     State,
+    Label,
+    Tunnel,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +75,7 @@ pub(super) enum Flag {
 }
 
 /// The words that are read.
-const KEYWORDS: [(&str, Keyword); 54] = [
+const KEYWORDS: [(&str, Keyword); 56] = [
     ("src", Keyword::Src),
     ("dst", Keyword::Dst),
     ("host", Keyword::Kind(Kind::Host)),
@@ -128,6 +130,8 @@ const KEYWORDS: [(&str, Keyword); 54] = [
     ("sync", Keyword::Field(Field::Sync)),
     ("creator", Keyword::Field(Field::Creator)),
     ("state", Keyword::Field(Field::State)),
+    ("label", Keyword::Field(Field::Label)),
+    ("tunnel", Keyword::Field(Field::Tunnel)),
 ];
 
 const PIM: u8 = 103;
@@ -135,10 +139,6 @@ const PIM: u8 = 103;
 const fn of(number: u8) -> Keyword {
     Keyword::Protocol(Protocol::Of(None, number))
 }
-
-/// Words whose subject this version does not have, and the subject.
-pub(super) const LATER: [(&str, &str); 2] =
-    [("label", "a ruleset"), ("tunnel", "the tunnels of an IKE daemon")];
 
 /// Words of pcap-filter that are not read, and what is said of them.
 const NOT_READ: [(&[&str], &str); 6] = [
@@ -165,10 +165,6 @@ pub(super) fn all() -> impl Iterator<Item = &'static str> {
 
 /// What to say of a word that is known and not read.
 pub(super) fn not_read(word: &str) -> Option<String> {
-    let later = LATER.iter().find(|(name, _)| *name == word);
-    if let Some((name, needs)) = later {
-        return Some(format!("'{name}' needs {needs}: not in this version"));
-    }
     let (_, why) = NOT_READ.iter().find(|(names, _)| names.contains(&word))?;
     Some(format!("'{word}' is not read: {why}"))
 }
@@ -218,6 +214,8 @@ impl Field {
         match self {
             Self::Ifname => Some("ifname"),
             Self::Ruleset => Some("ruleset"),
+            Self::Label => Some("label"),
+            Self::Tunnel => Some("tunnel"),
             _ => None,
         }
     }

@@ -3,10 +3,20 @@
 
 use crate::event::Event;
 
+pub mod community;
+pub mod ecs;
+pub mod explain;
 pub mod fields;
+pub mod filterlog;
+mod id;
 pub mod json;
 pub mod notice;
+pub mod ocsf;
 pub mod page;
+mod pf;
+pub mod savefile;
+pub mod site;
+mod subject;
 pub mod text;
 
 /// A renderer of events. Each worker has one of its own.

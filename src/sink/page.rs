@@ -123,6 +123,16 @@ impl Page {
         self.lines.len()
     }
 
+    /// The events' texts, of a page without holes.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.lines.iter().map(move |line| {
+            let piece = self.text.get(start..line.end).unwrap_or_default();
+            start = line.end;
+            piece
+        })
+    }
+
     /// Leaves a hole for the event's time relative to another one.
     pub(super) fn leave_delta(&mut self) {
         self.leave(Fill::Delta(self.ts));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::cells::Tally;
+use super::names::Names;
 use super::report::{
     Address, Cause, Code, Interface, LinkTypes, Port, Protocol, Report, Rule, Share, Step, System,
     Text, Time, TimeBucket, Top, Undecoded,
@@ -67,7 +68,7 @@ pub(super) fn build(summary: &Summary, top: usize) -> Report {
         ),
         protocols: protocols(&summary.protocols),
         interfaces: interfaces(&summary.interfaces, top),
-        rules: rules(&summary.rules, &seen, top),
+        rules: rules(&summary.rules, &summary.names, &seen, top),
         sources: addresses(&summary.sources, &summary.sources6, top),
         destinations: addresses(&summary.destinations, &summary.destinations6, top),
         ports: ports(&summary.ports, top),
@@ -206,7 +207,7 @@ fn name_of(words: [u32; 4]) -> Vec<u8> {
 }
 
 /// Rules of sets of systems that turn out to be the same are one.
-fn rules(table: &Table<RuleKey, 3>, seen: &Seen<'_>, top: usize) -> Top<Rule> {
+fn rules(table: &Table<RuleKey, 3>, called: &Names, seen: &Seen<'_>, top: usize) -> Top<Rule> {
     let mut all: Vec<(RuleKey, [u64; 3])> = table.iter().collect();
     let mut names: Vec<(u8, u8)> = Vec::new();
     for &bits in seen.0.keys() {
@@ -235,6 +236,8 @@ fn rules(table: &Table<RuleKey, 3>, seen: &Seen<'_>, top: usize) -> Top<Rule> {
         RuleKey,
         (u64, u64),
     )| {
+        let name = called.get(&[rulenr, subrulenr, a, b, c, d]);
+        let text = |text: &str| Text(text.as_bytes().to_vec());
         let ruleset = Some(Text(name_of([a, b, c, d]))).filter(|name| !name.0.is_empty());
         let number = |n: u32| (n != u32::MAX).then_some(n);
         let (rulenr, subrulenr) = (number(rulenr), number(subrulenr));
@@ -247,6 +250,9 @@ fn rules(table: &Table<RuleKey, 3>, seen: &Seen<'_>, top: usize) -> Top<Rule> {
             packets,
             blocked: exact.then_some(blocked),
             passed: exact.then_some(passed),
+            label: name.and_then(|name| name.label.as_deref()).map(text),
+            text: name.map(|name| text(&name.text)),
+            join: name.map(|name| name.join.name()),
         }
     };
     let rows = all.into_iter().map(|(key, [n, blocked, passed])| (n, key, (blocked, passed)));

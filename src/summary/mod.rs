@@ -29,6 +29,7 @@ use crate::time::Precision;
 mod build;
 mod cells;
 mod figures;
+mod names;
 mod page;
 mod report;
 mod table;
@@ -37,6 +38,7 @@ mod tests;
 mod timeline;
 
 use cells::{Cell, Cells, Tally};
+use names::Names;
 use table::{Pool, Table};
 use timeline::Timeline;
 
@@ -115,6 +117,7 @@ pub struct Summary {
     protocols: Vec<Tally>,
     interfaces: Table<[u32; 4], 3>,
     rules: Table<RuleKey, 3>,
+    names: Names,
     sources: Table<u32, 1>,
     sources6: Table<[u32; 4], 1>,
     destinations: Table<u32, 1>,
@@ -151,6 +154,7 @@ impl Summary {
             protocols: vec![Tally::default(); 256],
             interfaces: Table::new(keys.min(NAMED), unit / 2),
             rules: Table::new(keys.min(NAMED), 2 * unit),
+            names: Names::default(),
             sources: Table::new(keys, 3 * unit),
             sources6: Table::new(keys, 3 * unit),
             destinations: Table::new(keys, 3 * unit),
@@ -179,6 +183,9 @@ impl Summary {
             if let Some((cell, tally)) = self.cells.add(Cell::of(pflog), bytes) {
                 self.spread(&cell, tally);
             }
+        }
+        if let (Some(rule), Some(pflog)) = (&event.rule, &event.pflog) {
+            self.names.observe(names::place(pflog), rule);
         }
         self.timeline.add(event.frame.ts, verdict);
         if let Some(error) = event.error {
@@ -304,6 +311,7 @@ impl Summary {
         self.links.merge(other.links, pool);
         self.interfaces.merge(other.interfaces, pool);
         self.rules.merge(other.rules, pool);
+        self.names.merge(other.names);
         self.ports.merge(other.ports, pool);
         self.sources.merge(other.sources, pool);
         self.destinations.merge(other.destinations, pool);

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::figures::{cut, grouped, percent, size, span};
 use super::report::{Code, Report, Step, TimeBucket, Top};
 use super::timeline::step_for;
+use crate::event::Join;
 use crate::text::{escaped, push_ip};
 use crate::time::{Clock, Precision, TimeStyle, Timestamp};
 
@@ -39,6 +40,8 @@ const RESET: &str = "\x1b[0m";
 const MIN_WIDTH: usize = 40;
 /// A longer bar says no more.
 const MAX_BAR: usize = 60;
+/// More of a rule's name leaves no room for its bar.
+const NAME_WIDTH: usize = 32;
 /// Lines of the timeline.
 const TIME_ROWS: usize = 30;
 
@@ -68,6 +71,13 @@ impl Report {
             if systems {
                 label.push(' ');
                 label.push_str(row.os);
+            }
+            if let Some(name) = row.label.as_ref().or(row.text.as_ref()) {
+                label.push_str("  ");
+                label.extend(escaped(&name.0).chars().take(NAME_WIDTH));
+            }
+            if row.join == Some(Join::Stale.name()) {
+                label.push_str(" (stale)");
             }
             let (blocked, passed) = (row.blocked.unwrap_or(0), row.passed.unwrap_or(0));
             Row { blocked, passed, ..Row::new(label, row.packets) }

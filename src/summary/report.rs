@@ -286,6 +286,15 @@ pub struct Rule {
     /// How many of them were passed; absent in an approximate table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub passed: Option<u64>,
+    /// Its label in the user's ruleset, where all its packets agree on the rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<Text>,
+    /// Its text there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<Text>,
+    /// How sure that is: `exact`, or `stale` if it is so for one of the packets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub join: Option<&'static str>,
 }
 
 /// Packets from or to an address.

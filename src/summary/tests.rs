@@ -101,6 +101,7 @@ fn show(summary: &mut Summary, ts: i64, link: LinkType, data: &[u8], len: usize)
     let (ts, precision) = (Timestamp(ts), Precision::Micros);
     let frame = Frame {
         number: 1,
+        offset: 0,
         ts,
         precision,
         link,
@@ -577,6 +578,7 @@ fn time_per_event() {
     fn frame(i: usize, data: &[u8]) -> Frame<'_> {
         Frame {
             number: 1,
+            offset: 0,
             ts: Timestamp(1_417_620_677_263_703_000 + i64::try_from(i).unwrap() * 1_000_000),
             precision: Precision::Micros,
             link: LinkType::PFLOG,

@@ -79,6 +79,7 @@ pub fn cut(link: u32, data: &[u8], len: usize) -> Frame<'_> {
     let (ts, precision) = (Timestamp(0), Precision::Micros);
     Frame {
         number: 1,
+        offset: 0,
         ts,
         precision,
         link: LinkType(link),

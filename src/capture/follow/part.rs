@@ -139,6 +139,7 @@ impl Part {
             bytes.complete();
             let mut reader = File::from_reader(&*self.path, Box::new(bytes.tail())).ok()?;
             let mut batch = Batch::default();
+            reader.read_little();
             let _ = reader.fill(&mut batch);
             batch.records.first().map(Start::of)
         })

@@ -2,128 +2,155 @@
 //! `pflog.2.gz` of logrotate(8). The lower the number, the newer; compressed by gzip, zstd,
 //! bzip2 or not. Names with a date instead of a number are not known.
 //!
-//! They may be renamed, compressed and removed while they are looked for. So all are opened, and
-//! then looked up again: what is the same in both is how things stood in between.
+//! They may be renamed, compressed and removed while they are looked for. A rotation gives each
+//! the next higher number, the oldest first and the log last. So they are opened in the other
+//! direction, from the log on: a file that moves on meanwhile is met twice, and none missed. If
+//! the log itself was renamed by then, all is done again.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use std::{fs, io, thread};
 
 use super::part::{Part, Start};
 use super::tail::Identity;
 
-/// How often the files are looked for before what was found is taken as it is.
-const TRIES: usize = 200;
+/// Ends of the names of compressed files.
+const PACKED: [&str; 3] = ["gz", "zst", "bz2"];
+
+/// How often the files are looked for at a time.
+const TRIES: usize = 20;
 
 /// How long a rotation in progress is waited for.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// The log and the files beside it, opened, the oldest first. The log itself, if it is there, is
-/// the last one and has its own name.
-pub(super) fn open(log: &Path) -> io::Result<Vec<Part>> {
-    let mut found = Vec::new();
+/// The log and the files beside it, opened, the oldest first; none that is older than the one
+/// with this identity. The log itself, if it is there, is at the end and has its own name. None
+/// if they were renamed all the while.
+pub(super) fn open(log: &Path, back_to: Option<Identity>) -> io::Result<Option<Vec<Part>>> {
     for _ in 0..TRIES {
-        let names = names(log)?;
-        found.clear();
-        let mut gone = false;
-        for name in &names {
-            match Part::open(name) {
-                Ok(part) => found.push(part),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => gone |= name != log,
-                // The log itself is what is asked for; of its neighbours those that can be read.
-                Err(error) if name == log => return Err(error),
-                Err(_) => {}
-            }
-        }
-        let opened: Vec<_> = found.iter().map(|part| (part.path.clone(), part.id)).collect();
-        if !gone && opened == identities(&self::names(log)?) {
-            break;
+        let mut parts = open_once(log, back_to)?;
+        if is_still_so(&parts, log) {
+            parts.reverse();
+            return Ok(Some(parts));
         }
         thread::sleep(PAUSE);
     }
-    // A file that was renamed in the meantime may be there twice: it is what it was first.
-    let mut seen = Vec::new();
-    found.retain(|part| {
-        let new = !seen.contains(&part.id);
-        seen.push(part.id);
-        new
-    });
-    Ok(found)
+    Ok(None)
 }
 
-/// Of all files, those that are newer than the one with this identity or this start.
-pub(super) fn newer(mut all: Vec<Part>, id: Identity, start: Option<Start>) -> Vec<Part> {
-    // The log itself is another file now, even if it begins alike.
-    let beside = all.len().saturating_sub(1);
-    match find(all.get(..beside).unwrap_or_default(), id, start) {
-        Some(at) => all.split_off((at + 1).min(all.len())),
-        None => after(all, start),
+/// The same, the newest first, if nothing is renamed meanwhile.
+fn open_once(log: &Path, back_to: Option<Identity>) -> io::Result<Vec<Part>> {
+    let mut parts = Vec::<Part>::new();
+    match Part::open(log) {
+        Ok(part) => parts.push(part),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
     }
-}
-
-/// Where the file with this identity stands, or its copy.
-pub(super) fn find(all: &[Part], id: Identity, start: Option<Start>) -> Option<usize> {
-    let same = all.iter().position(|part| part.id == id);
-    // The newest first: it is the likeliest.
-    let copy = || all.iter().rposition(|part| start.is_some() && part.peek() == start);
-    same.or_else(copy)
-}
-
-/// Of all files, those whose records are later, and the log itself: the last one.
-pub(super) fn after(mut all: Vec<Part>, start: Option<Start>) -> Vec<Part> {
-    let last = all.len().saturating_sub(1);
-    let mut nth = 0;
-    all.retain(|part| {
-        let later = || part.peek().zip(start).is_some_and(|(its, start)| its.ts > start.ts);
-        nth += 1;
-        nth > last || later()
-    });
-    all
-}
-
-/// Paths of the files beside the log, the oldest first, and of the log.
-fn names(log: &Path) -> io::Result<Vec<PathBuf>> {
-    let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or_else(|| Path::new("."));
-    let own = log.file_name().unwrap_or_default();
-    let mut beside = BTreeMap::new();
-    for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
-        let Some((number, packed)) = number(own, &name) else { continue };
-        let path = log.with_file_name(&name);
-        // While it is being compressed it is there twice, and only the original is whole.
-        if packed {
-            beside.entry(Reverse(number)).or_insert(path);
-        } else {
-            beside.insert(Reverse(number), path);
+    for number in numbers(log)? {
+        if back_to.is_some() && parts.last().map(|part| part.id) == back_to {
+            break;
+        }
+        // Of the log's neighbours those are read that can be.
+        let Some(part) = open_beside(log, number) else { continue };
+        if parts.iter().all(|known| known.id != part.id) {
+            parts.push(part);
         }
     }
-    Ok(beside.into_values().chain([log.into()]).collect())
+    Ok(parts)
 }
 
-/// The number in a name `OWN.NUMBER` or `OWN.NUMBER.gz`, and whether it has such an end.
-fn number(own: &OsStr, name: &OsStr) -> Option<(u32, bool)> {
+/// True if the newest file, the first one, still has the name that it had.
+fn is_still_so(parts: &[Part], log: &Path) -> bool {
+    let identity = |path: &Path| fs::metadata(path).ok().map(|it| Identity::of(&it));
+    match parts.first() {
+        Some(newest) if newest.path != log && identity(log).is_some() => false,
+        Some(newest) => identity(&newest.path) == Some(newest.id),
+        None => identity(log).is_none(),
+    }
+}
+
+/// The file of this number. While it is being compressed it is there twice, and only the original
+/// is whole.
+fn open_beside(log: &Path, number: u32) -> Option<Part> {
+    let mut plain = log.as_os_str().to_owned();
+    plain.push(format!(".{number}"));
+    let packed = |end| {
+        let mut name = plain.clone();
+        name.push(format!(".{end}"));
+        Part::open(Path::new(&name)).ok()
+    };
+    Part::open(Path::new(&plain)).ok().or_else(|| PACKED.into_iter().find_map(packed))
+}
+
+/// The files that came after this one, which was the log when it was opened. None as above.
+pub(super) fn newer(log: &Path, than: &Part) -> io::Result<Option<Vec<Part>>> {
+    let Some(mut parts) = open(log, Some(than.id))? else { return Ok(None) };
+    if parts.first().is_some_and(|oldest| oldest.id == than.id) {
+        parts.remove(0);
+    } else {
+        // It was compressed. The log itself is another file, even if it begins alike.
+        let start = than.peek();
+        let is_copy = |part: &Part| part.path != log && start.is_some() && part.peek() == start;
+        match parts.iter().rposition(is_copy) {
+            Some(at) => drop(parts.drain(..=at)),
+            None => parts = after(parts, log, start),
+        }
+    }
+    without_copies(&mut parts);
+    Ok(Some(parts))
+}
+
+/// Those whose records are later than this start, and the log itself.
+pub(super) fn after(parts: Vec<Part>, log: &Path, start: Option<Start>) -> Vec<Part> {
+    let later = |part: &Part| {
+        let its = part.peek().zip(start);
+        part.path == log || its.is_some_and(|(its, start)| its.ts > start.ts)
+    };
+    parts.into_iter().filter(later).collect()
+}
+
+/// A file that was compressed while the files were opened may be there in both forms.
+pub(super) fn without_copies(parts: &mut Vec<Part>) {
+    let packed: Vec<_> = parts.iter().map(Part::is_packed).collect();
+    if packed.iter().all(|&packed| packed) || !packed.contains(&true) {
+        return;
+    }
+    let starts: Vec<_> = parts.iter().map(Part::peek).collect();
+    let plain = |start| starts.iter().zip(&packed).any(|(its, packed)| !packed && *its == start);
+    let mut nth = packed.iter().zip(&starts);
+    parts.retain(|_| match nth.next() {
+        Some((true, start @ Some(_))) => !plain(*start),
+        _ => true,
+    });
+}
+
+/// Numbers of the files beside the log, and those that they may have a moment later.
+fn numbers(log: &Path) -> io::Result<BTreeSet<u32>> {
+    let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let own = log.file_name().unwrap_or_default();
+    let mut numbers = BTreeSet::new();
+    for entry in fs::read_dir(folder.unwrap_or_else(|| Path::new(".")))? {
+        if let Some(number) = number(own, &entry?.file_name()) {
+            numbers.extend([number, number.saturating_add(1)]);
+        }
+    }
+    // The log's own next name.
+    numbers.extend([0, 1]);
+    Ok(numbers)
+}
+
+/// The number in a name `OWN.NUMBER` or `OWN.NUMBER.gz`.
+fn number(own: &OsStr, name: &OsStr) -> Option<u32> {
     let rest = name.as_encoded_bytes().strip_prefix(own.as_encoded_bytes())?.strip_prefix(b".")?;
     let rest = std::str::from_utf8(rest).ok()?;
-    let (number, packed) = match rest.split_once('.') {
-        None => (rest, false),
-        Some((number, "gz" | "zst" | "bz2")) => (number, true),
-        Some(_) => return None,
+    let number = match rest.split_once('.') {
+        None => rest,
+        Some((number, end)) => PACKED.contains(&end).then_some(number)?,
     };
-    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    Some((number.parse().ok().filter(|_| digits)?, packed))
-}
-
-/// Which files these paths are, as far as they can be opened.
-fn identities(paths: &[PathBuf]) -> Vec<(PathBuf, Identity)> {
-    let identity = |path: &PathBuf| {
-        let file = fs::File::open(path).ok()?;
-        Some((path.clone(), Identity::of(&file.metadata().ok()?)))
-    };
-    paths.iter().filter_map(identity).collect()
+    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    number.parse().ok().filter(|_| digits)
 }
 
 #[cfg(test)]
@@ -133,10 +160,10 @@ mod tests {
     #[test]
     fn numbers_are_told_from_other_names() {
         for (name, expected) in [
-            ("pflog.0", Some((0, false))),
-            ("pflog.12.gz", Some((12, true))),
-            ("pflog.1.zst", Some((1, true))),
-            ("pflog.3.bz2", Some((3, true))),
+            ("pflog.0", Some(0)),
+            ("pflog.12.gz", Some(12)),
+            ("pflog.1.zst", Some(1)),
+            ("pflog.3.bz2", Some(3)),
             ("pflog", None),
             ("pflog.", None),
             ("pflog.gz", None),
@@ -157,10 +184,15 @@ mod tests {
         for name in ["log", "log.0", "log.0.gz", "log.1.gz", "log.10.gz", "log.2.zst", "other.3"] {
             fs::write(folder.path().join(name), name).unwrap();
         }
-        let found = open(&log).unwrap();
-        let names: Vec<_> = found.iter().map(|part| part.path.file_name().unwrap()).collect();
-        assert_eq!(names, ["log.10.gz", "log.2.zst", "log.1.gz", "log.0", "log"]);
+        let names = |parts: &[Part]| {
+            let name = |part: &Part| part.path.file_name().unwrap().to_str().unwrap().to_owned();
+            parts.iter().map(name).collect::<Vec<_>>()
+        };
+        let found = open(&log, None).unwrap().unwrap();
+        assert_eq!(names(&found), ["log.10.gz", "log.2.zst", "log.1.gz", "log.0", "log"]);
+        let some = open(&log, Some(found[2].id)).unwrap().unwrap();
+        assert_eq!(names(&some), ["log.1.gz", "log.0", "log"]);
         fs::remove_file(&log).unwrap();
-        assert_eq!(open(&log).unwrap().len(), 4);
+        assert_eq!(open(&log, None).unwrap().unwrap().len(), 4);
     }
 }

@@ -68,10 +68,11 @@ fn record(second: u32) -> Vec<u8> {
 /// The seconds of all records that come until there is nothing for a while.
 fn all(follow: &mut Follow) -> Vec<i64> {
     let (mut seconds, mut batch, mut idle) = (Vec::new(), Batch::default(), 0);
+    let before = follow.frames + 1;
     // More than the time for which a renamed file must be quiet.
     while idle < 7 {
         assert!(follow.fill(&mut batch).more);
-        assert_eq!(batch.first_frame, seconds.len() as u64 + 1);
+        assert_eq!(batch.first_frame, before + seconds.len() as u64);
         seconds.extend(batch.records.iter().map(|record| record.ts.split().0));
         idle = if batch.records.is_empty() { idle + 1 } else { 0 };
     }

@@ -2,9 +2,14 @@
 
 #[cfg(feature = "live")]
 mod device;
+mod ipsec;
+mod rules;
+mod save;
+mod schemas;
 mod sources;
 mod states;
 mod summary;
+mod vici;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -14,9 +19,14 @@ use clap_complete::Shell;
 
 #[cfg(feature = "live")]
 pub(super) use device::Device;
+pub(super) use ipsec::{Ipsec, IpsecCommand, Record, Sas, Totals};
+pub(super) use rules::{Explain, Rules, RulesFrom};
+pub(super) use save::Save;
+pub(super) use schemas::{EventFormat, Schemas};
 pub(super) use sources::Sources;
 pub(super) use states::{SortBy, States};
 pub(super) use summary::Summary;
+pub(super) use vici::Vici;
 
 /// Shows what a pf firewall says about itself.
 ///
@@ -48,13 +58,20 @@ Examples:
   pfscope -n -e -r pflog.1.gz -r pflog 'action block and on em0'
   pfscope -n -e -i pflog0 'reason short or action block'
   pfscope -n -e -r pflog -r pfsync.pcap            each logged packet with its state and NAT
+  pfscope -n -e --rules fw.rules -r pflog 'label web*'    with the rules' names
+  pfscope explain -r pflog --frame 7 --rules fw.rules      what happened to a packet, in words
   pfscope -n -i em3 pfsync
+  pfscope -n -i em0 --vici unix:///var/run/charon.vici 'tunnel net-net'
+  pfscope -w /var/log/pflog -i pflog0              keep a log, as pflogd does
+  pfscope -w day.%F -G 86400 --compress zstd --pcapng -i pflog0 -i em3
   pfscope -n -e --follow --from-start -r /var/log/pflog
   pfscope -n -e --merge -r fw1.pcap -r fw2.pcap --offset fw2.pcap=-1.5s
   ssh fw tcpdump -U -w - -i pflog0 | pfscope -n -e -r -
   pfscope --format json -r pflog | jq -c 'select(.pflog.action == \"block\") | .net'
+  pfscope --format ecs --observer fw1 --internal-net 10.0.0.0/8 -r pflog > pflog.ndjson
   pfscope --fields ts,pflog.rulenr,net.src,net.dport -r pflog 'inbound and tcp'
   pfscope summary /var/log/pflog*
+  pfscope vici list-sas                            what swanctl --list-sas asks for
 
 Exit status: 0 done; 1 something could not be read or written (what could be read was printed);
 2 wrong usage.";
@@ -63,6 +80,10 @@ Exit status: 0 done; 1 something could not be read or written (what could be rea
 pub(in crate::cli) enum Command {
     Summary(Summary),
     States(States),
+    Explain(Explain),
+    Rules(Rules),
+    Ipsec(Ipsec),
+    Vici(Vici),
     /// Print the JSON Schema of an output format
     Schema {
         /// The format
@@ -96,11 +117,17 @@ pub(in crate::cli) struct Print {
     #[command(flatten)]
     pub(in crate::cli) device: Device,
     #[command(flatten)]
+    pub(in crate::cli) from: RulesFrom,
+    #[command(flatten)]
+    pub(in crate::cli) save: Save,
+    #[command(flatten)]
     pub(in crate::cli) sources: Sources,
     /// Addresses of the firewalls that speak pfsync: what is suspicious about a packet of others,
     /// or sent otherwise than a firewall does, is printed as a notice
     #[arg(long = "pfsync-peers", value_name = "ADDR,ADDR", value_delimiter = ',')]
     pub(in crate::cli) peers: Vec<IpAddr>,
+    #[command(flatten)]
+    pub(in crate::cli) tunnels: Sas,
     /// What to print: words of the filter language (see 'Filter' in 'pfscope man')
     #[arg(value_name = "FILTER")]
     pub(in crate::cli) filter: Vec<String>,
@@ -153,7 +180,9 @@ pub(in crate::cli) struct Print {
     pub(in crate::cli) line_buffered: bool,
     /// How to print
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(in crate::cli) format: Format,
+    pub(in crate::cli) format: EventFormat,
+    #[command(flatten)]
+    pub(in crate::cli) schemas: Schemas,
     /// Print these values of the JSON, tab separated: ts,pflog.action,net.src
     #[arg(long, value_name = "A,B,C", conflicts_with = "format")]
     pub(in crate::cli) fields: Option<String>,
@@ -188,7 +217,7 @@ pub(in crate::cli) struct Common {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(in crate::cli) enum Format {
-    /// For people: lines in tcpdump's manner, a page, a table
+    /// For people: a page, a table
     #[default]
     Text,
     /// For programs: JSON, one object a line
@@ -199,6 +228,10 @@ pub(in crate::cli) enum Format {
 pub(in crate::cli) enum SchemaOf {
     /// The native JSON of --format json
     Json,
+    /// --format ecs
+    Ecs,
+    /// --format ocsf
+    Ocsf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Common, Format};
+use super::{Common, Format, RulesFrom};
 
 /// Count what is in pf logs: actions, reasons, interfaces, rules, addresses, ports, over time
 ///
@@ -28,6 +28,8 @@ pub(in crate::cli) struct Summary {
     /// How to print
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(in crate::cli) format: Format,
+    #[command(flatten)]
+    pub(in crate::cli) from: RulesFrom,
     #[command(flatten)]
     pub(in crate::cli) common: Common,
 }

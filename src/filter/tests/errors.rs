@@ -54,9 +54,9 @@ expected an expression at the end",
 r"  ()
    ^
 expected an expression before ')'",
-r"  label web
-  ^^^^^
-'label' needs a ruleset: not in this version",
+r"  tunnel web
+  ^^^^^^
+'tunnel' needs the tunnels of an IKE daemon: not in this version",
 r"  tcp[tcpflags] & tcp-syn != 0
   ^^^^^^^^^^^^^
 expressions over bytes are not read: select by field with --format json, or read what 'tcpdump -w -' lets pass",
@@ -114,9 +114,9 @@ r"  port 22 or ifnme em0
              ^^^^^
 the service 'ifnme' is not in /etc/services
 did you mean 'ifname'?",
-r"  port 22 or label x
-             ^^^^^
-'label' needs a ruleset: not in this version",
+r"  port 22 or tunnel x
+             ^^^^^^
+'tunnel' needs the tunnels of an IKE daemon: not in this version",
 r"  tcp and sync isn
                ^^^
 'isn' is not the name of any action of pfsync
@@ -160,10 +160,9 @@ fn errors_point_at_the_word_and_say_what_was_meant() {
 }
 
 #[test]
-fn words_of_pcap_filter_and_of_later_versions_are_known_as_such() {
+fn words_of_pcap_filter_that_are_not_read_are_known_as_such() {
     for (expression, message) in [
-        ("tunnel gw", "'tunnel' needs the tunnels of an IKE daemon: not in this version"),
-        ("port 22 or tunnel x", "'tunnel' needs the tunnels of an IKE daemon: not in this version"),
+        ("tunnel", "expected a value for 'tunnel' at the end"),
         ("sync 256", "'256' is more than 255"),
         ("sync eof", "'eof' is not the name of any action of pfsync"),
         ("creator 0x", "a creator is a hexadecimal number, '0x' is not"),

@@ -32,6 +32,7 @@ impl Sample {
     pub(super) fn event(&self) -> Event<'_> {
         let frame = Frame {
             number: 1,
+            offset: 0,
             ts: Timestamp(0),
             precision: Precision::Micros,
             link: self.link,

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::sync::{describe_flow, describe_sync};
 use crate::error::{DecodeError, Fault};
-use crate::event::{Event, Frame, Kind};
+use crate::event::{Event, Frame, Ipsec, Kind, Rule};
 use crate::filter::Filter;
 use crate::packet::{Packet, Transport, proto};
 use crate::pf::{Direction, Family, Systems};
@@ -29,7 +29,7 @@ impl Key {
         self.name
     }
 
-    pub(super) const fn new(name: &'static str, json: &'static str) -> Self {
+    pub(in crate::sink) const fn new(name: &'static str, json: &'static str) -> Self {
         Self { name, json }
     }
 
@@ -45,7 +45,7 @@ macro_rules! key {
         $crate::sink::json::Key::new($name, concat!(",\"", $name, "\":"))
     };
 }
-pub(super) use key;
+pub(in crate::sink) use key;
 
 /// Takes what an event consists of. Strings come escaped for JSON.
 pub trait Emit {
@@ -182,11 +182,18 @@ pub fn describe(
         describe_flow(flow, event.pflog.is_some_and(|header| header.other.is_some()), e);
         e.close();
     }
+    if let Some(rule) = &event.rule {
+        e.open(key!("rule"));
+        describe_rule(rule, e);
+        e.close();
+    }
     if let (Some(packet), Line::Event | Line::Message(_)) = (&event.pfsync, line) {
         let message = if let Line::Message(message) = line { Some(message) } else { None };
         e.open(key!("pfsync"));
         describe_sync(packet, message, e);
         e.close();
+        let ipsec = message.and_then(|message| event.ipsec_of_message(message.index));
+        describe_ipsec(ipsec, e);
         return;
     }
     if let Some(error) = event.error {
@@ -197,6 +204,29 @@ pub fn describe(
     if kind == Kind::Undecoded && !frame.data.is_empty() {
         e.string(key!("bytes"), |out| push_hex(out, frame.data));
     }
+    describe_ipsec(event.ipsec.as_ref(), e);
+}
+
+/// The tunnel, if there is one.
+fn describe_ipsec(ipsec: Option<&Ipsec<'_>>, e: &mut impl Emit) {
+    let Some(ipsec) = ipsec else { return };
+    e.open(key!("ipsec"));
+    e.bytes(key!("ike"), ipsec.ike);
+    if let Some(child) = &ipsec.child {
+        e.bytes(key!("child"), child.name);
+    }
+    e.word(key!("by"), ipsec.by.name());
+    if let Some(dir) = ipsec.dir.and_then(Direction::name) {
+        e.word(key!("dir"), dir);
+    }
+    if let Some(child) = &ipsec.child {
+        e.some(key!("reqid"), child.reqid);
+    }
+    e.number(key!("uniqueid"), ipsec.uniqueid);
+    if let Some(child) = &ipsec.child {
+        e.bytes(key!("mode"), child.mode);
+    }
+    e.close();
 }
 
 /// What every notice about a frame begins with.
@@ -281,7 +311,7 @@ fn describe_other(other: &Other, family: Family, e: &mut impl Emit) {
 }
 
 /// An address of pf's 16-byte field, where IPv4 uses the first four bytes.
-fn address(bytes: [u8; 16], family: Family) -> IpAddr {
+pub(in crate::sink) fn address(bytes: [u8; 16], family: Family) -> IpAddr {
     let [a, b, c, d, ..] = bytes;
     match family {
         Family::Inet => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
@@ -307,6 +337,11 @@ fn describe_packet(packet: &Packet<'_>, e: &mut impl Emit) {
     e.some(key!("ttl"), ip.ttl);
     e.some(key!("len"), ip.len);
     e.some(key!("frag_off"), ip.frag.map(|frag| frag.offset));
+    describe_transport(packet, e);
+}
+
+/// What stands behind IP, but for the ports: TCP, ICMP, and what IPsec shows of itself.
+pub(in crate::sink) fn describe_transport(packet: &Packet<'_>, e: &mut impl Emit) {
     match &packet.transport {
         // Of a header cut behind its ports nothing is left to say here.
         Transport::Tcp(tcp) if tcp.seq.is_some() => {
@@ -358,7 +393,13 @@ fn describe_sa(sa: Sa, e: &mut impl Emit) {
     e.some(key!("seq"), sa.seq);
 }
 
-fn describe_error(error: DecodeError, e: &mut impl Emit) {
+fn describe_rule(rule: &Rule<'_>, e: &mut impl Emit) {
+    e.bytes(key!("label"), rule.label().unwrap_or_default().as_bytes());
+    e.bytes(key!("text"), rule.text.as_bytes());
+    e.word(key!("join"), rule.join.name());
+}
+
+pub(in crate::sink) fn describe_error(error: DecodeError, e: &mut impl Emit) {
     e.word(key!("layer"), error.layer.name());
     e.number(key!("offset"), error.offset);
     e.word(key!("cause"), error.fault.cause());

@@ -10,7 +10,9 @@ mod sync;
 use jiff::tz::TimeZone;
 
 pub use describe::{Emit, Key, Line, Origin, describe, lines};
-pub(super) use describe::{describe_notice, describe_suspicion};
+pub(super) use describe::{
+    address, describe_error, describe_notice, describe_suspicion, describe_transport, key,
+};
 
 use super::Sink;
 use super::page::Page;
@@ -72,6 +74,37 @@ pub(super) struct Writer<'o> {
 }
 
 impl Writer<'_> {
+    /// Appends members that are written out: `,"key":value` as they stand in JSON.
+    #[inline]
+    pub(super) fn members(&mut self, json: &str) {
+        let json = if self.first { json.get(1..).unwrap_or_default() } else { json };
+        self.first = false;
+        self.out.extend_from_slice(json.as_bytes());
+    }
+
+    /// Appends a string that `push` appends, unless it says that there is none.
+    #[inline]
+    pub(super) fn optional(&mut self, key: Key, push: impl FnOnce(&mut Vec<u8>) -> bool) {
+        let (before, first) = (self.out.len(), self.first);
+        self.key(key);
+        self.out.push(b'"');
+        if push(self.out) {
+            self.out.push(b'"');
+        } else {
+            self.out.truncate(before);
+            self.first = first;
+        }
+    }
+
+    /// Appends a list of what `each` appends to it.
+    #[inline]
+    pub(super) fn list(&mut self, key: Key, each: impl FnOnce(&mut Vec<u8>)) {
+        self.key(key);
+        self.out.push(b'[');
+        each(self.out);
+        self.out.push(b']');
+    }
+
     #[inline]
     fn key(&mut self, key: Key) {
         let json = key.json();

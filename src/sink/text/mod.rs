@@ -48,16 +48,17 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::error::{DecodeError, Fault, Layer};
-use crate::event::{Event, Flow};
+use crate::event::{Event, Flow, Ipsec};
 use crate::packet::{Packet, proto};
 use crate::sink::Sink;
 use crate::sink::page::Page;
-use crate::text::push_ip;
+use crate::text::{push_escaped, push_ip};
 use crate::time::{Clock, Precision, TimeStyle};
 use crate::wire::state::{End, Ids};
 
 pub use hex::{Dump, Form};
 use names::Names;
+pub(super) use pflog::translated;
 use put::{Bytes, Hex8, put};
 
 /// What to show: tcpdump's flags.
@@ -107,8 +108,15 @@ impl Sink for Text {
             self.clock.push(&mut page.text, event.frame.ts, options.time, options.precision);
         }
         push_event(page, event, options);
+        if let Some(rule) = event.rule.as_ref().filter(|_| !options.link) {
+            page.text.push(b' ');
+            pflog::push_name(&mut page.text, rule, options);
+        }
         if let Some(flow) = event.frame.flow {
             push_flow(&mut page.text, event, flow);
+        }
+        if let Some(ipsec) = &event.ipsec {
+            push_ipsec(&mut page.text, ipsec);
         }
         if let Some(dump) = options.dump {
             dump.push(&mut page.text, event);
@@ -121,7 +129,8 @@ impl Sink for Text {
 fn push_event(page: &mut Page, event: &Event<'_>, options: &Options) {
     match &event.pflog {
         Some(header) if options.link => {
-            pflog::push(&mut page.text, header, event.packet.as_ref(), options);
+            let rule = event.rule.as_ref();
+            pflog::push(&mut page.text, header, event.packet.as_ref(), rule, options);
         }
         Some(_) => {}
         None => link::push(&mut page.text, event, options),
@@ -151,6 +160,17 @@ fn push_flow(out: &mut Vec<u8>, event: &Event<'_>, flow: &Flow) {
         put!(out, " > ");
         push_end(out, dst);
     }
+}
+
+/// The tunnel of a packet, or of what a pfsync message tells of: ` ike gw child net[5]`.
+fn push_ipsec(out: &mut Vec<u8>, ipsec: &Ipsec<'_>) {
+    put!(out, " ike ");
+    push_escaped(out, ipsec.ike);
+    if let Some(child) = &ipsec.child {
+        put!(out, " child ");
+        push_escaped(out, child.name);
+    }
+    put!(out, "[", ipsec.uniqueid, "]");
 }
 
 fn push_end(out: &mut Vec<u8>, end: End) {

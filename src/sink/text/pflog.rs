@@ -11,17 +11,18 @@
 //! direction that the header does not tell is `?`, one that it leaves open `in|out`.
 //!
 //! Behind the interface follows in brackets what tcpdump does not show, in OpenBSD's words:
-//! always a pass that was a drop, with `-v` the owners, FreeBSD's rule tracker, the addresses of
+//! always a pass that was a drop, and the rule's name where a ruleset is at hand, with `-v` the owners, FreeBSD's rule tracker, the addresses of
 //! a translation, and where the packet starts if that is not where the header says.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::event::{Join, Rule};
 use crate::packet::Packet;
 use crate::pf::{Action, Direction, Family, Reason, Systems};
 use crate::sink::text::Options;
 use crate::sink::text::put::put;
 use crate::text::{push_dec, push_escaped};
-use crate::wire::pflog::{Other, Pflog};
+use crate::wire::pflog::Pflog;
 use crate::wire::writer::OLD_UNKNOWN;
 
 /// Appends the header, and a blank behind it.
@@ -29,6 +30,7 @@ pub(super) fn push(
     out: &mut Vec<u8>,
     h: &Pflog<'_>,
     packet: Option<&Packet<'_>>,
+    rule: Option<&Rule<'_>>,
     options: &Options,
 ) {
     put!(out, "rule ");
@@ -52,9 +54,32 @@ pub(super) fn push(
     if h.is_suspect() {
         put!(out, "[suspect: dropped] ");
     }
+    if let Some(rule) = rule {
+        push_name(out, rule, options);
+        put!(out, " ");
+    }
     if options.verbose > 0 {
         push_details(out, h, packet);
     }
+}
+
+/// What the rule is called in the user's ruleset, and how sure that is: `[web]`, `[web, stale]`. A
+/// rule without a label is written out, with `-v` every rule.
+pub(super) fn push_name(out: &mut Vec<u8>, rule: &Rule<'_>, options: &Options) {
+    put!(out, "[");
+    push_escaped(out, rule.name().as_bytes());
+    if options.verbose > 0 && rule.label().is_some() {
+        put!(out, ": ");
+        push_escaped(out, rule.text.as_bytes());
+    }
+    put!(
+        out,
+        match rule.join {
+            Join::Exact => "]",
+            Join::Stale => ", stale]",
+            Join::Implausible => "implausible rule]",
+        }
+    );
 }
 
 fn push_rule(out: &mut Vec<u8>, rule: Option<u32>) {
@@ -132,27 +157,27 @@ fn push_details(out: &mut Vec<u8>, h: &Pflog<'_>, packet: Option<&Packet<'_>>) {
     if let Some(id) = h.ridentifier {
         put!(out, "[ridentifier ", id, "] ");
     }
-    if let Some(other) = &h.other {
-        push_other(out, other, h.other_family(), packet);
+    if let Some(((src, sport), (dst, dport))) = translated(h, packet) {
+        put!(out, "[rewritten: src ");
+        push_end(out, src, sport);
+        put!(out, ", dst ");
+        push_end(out, dst, dport);
+        put!(out, "] ");
     }
     if h.skip != usize::from(h.hdrlen).next_multiple_of(4) {
         put!(out, "[packet at ", h.skip, "] ");
     }
 }
 
-/// The other side of a translation, if there was one: by the kernel's mark, which older ones
-/// do not set, or because the addresses differ from the packet's.
-fn push_other(
-    out: &mut Vec<u8>,
-    other: &Other,
-    family: Option<Family>,
+/// Source and destination on the other side of a translation, if there was one: by the kernel's
+/// mark, which older ones do not set, or because the addresses differ from the packet's.
+pub(in crate::sink) fn translated(
+    h: &Pflog<'_>,
     packet: Option<&Packet<'_>>,
-) {
-    let Some(family) = family else {
-        if other.rewritten {
-            put!(out, "[rewritten: src ?:", other.sport, ", dst ?:", other.dport, "] ");
-        }
-        return;
+) -> Option<(Side, Side)> {
+    let other = h.other?;
+    let Some(family) = h.other_family() else {
+        return other.rewritten.then_some(((None, other.sport), (None, other.dport)));
     };
     let (src, dst) = (address(other.saddr, family), address(other.daddr, family));
     let filled_in = !(src.is_unspecified() && dst.is_unspecified());
@@ -162,19 +187,18 @@ fn push_other(
             || differs(packet.ip.dst, dst)
             || packet.ports().is_some_and(|p| (p.src, p.dst) != (other.sport, other.dport))
     });
-    if other.rewritten || (filled_in && differs) {
-        put!(out, "[rewritten: src ");
-        push_end(out, src, other.sport);
-        put!(out, ", dst ");
-        push_end(out, dst, other.dport);
-        put!(out, "] ");
-    }
+    let translated = other.rewritten || (filled_in && differs);
+    translated.then_some(((Some(src), other.sport), (Some(dst), other.dport)))
 }
 
-fn push_end(out: &mut Vec<u8>, addr: IpAddr, port: u16) {
+/// An address, where its family is known, and a port.
+type Side = (Option<IpAddr>, u16);
+
+fn push_end(out: &mut Vec<u8>, addr: Option<IpAddr>, port: u16) {
     match addr {
-        IpAddr::V4(_) => put!(out, addr, ":", port),
-        IpAddr::V6(_) => put!(out, "[", addr, "]:", port),
+        Some(IpAddr::V4(addr)) => put!(out, IpAddr::V4(addr), ":", port),
+        Some(IpAddr::V6(addr)) => put!(out, "[", IpAddr::V6(addr), "]:", port),
+        None => put!(out, "?:", port),
     }
 }
 

@@ -83,6 +83,9 @@ pub(super) fn push_event(out: &mut Vec<u8>, event: &Event<'_>, options: &Options
     }
     for message in packet.messages().map_while(Result::ok) {
         push_message(out, packet, &message, options);
+        if let Some(ipsec) = event.ipsec_of_message(message.index) {
+            super::push_ipsec(out, ipsec);
+        }
     }
     if let Some(error) = &event.error {
         push_fault(out, event, error);

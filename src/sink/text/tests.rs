@@ -50,6 +50,7 @@ fn render(link: LinkType, data: &[u8], len: usize, options: &Options) -> String 
     let (ts, precision) = (Timestamp(0), Precision::Micros);
     let frame = Frame {
         number: 1,
+        offset: 0,
         ts,
         precision,
         link,

@@ -40,6 +40,7 @@ fn frame(link: LinkType, data: &[u8], len: usize) -> Frame<'_> {
     let (ts, precision) = (Timestamp(0), Precision::Micros);
     Frame {
         number: 1,
+        offset: 0,
         ts,
         precision,
         link,

@@ -1,0 +1,337 @@
+//! `--format ecs`: the Elastic Common Schema, one document a line.
+//!
+//! Keys come in a fixed order, nested as objects; what ECS has no field for stands under `pf`
+//! ([`super::pf`]). A pfsync packet gives a document a message. `docs/siem.md` has the table of
+//! which value goes where; `pfscope schema ecs` prints the JSON Schema.
+//!
+//! Of the fields that are written here 8.11 and 9.4 have all, and mean the same by them: only
+//! `ecs.version` differs.
+
+mod network;
+
+use std::io::Write;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::Sink;
+use super::id::Ids;
+use super::json::{Emit, Line, Origin, Writer, key, lines, push_object};
+use super::page::Page;
+use super::pf;
+use super::site::Site;
+use super::subject::{self, Subject, Verdict, began, direction, is_end, is_match, sync_action};
+use crate::event::{Event, Frame, Kind};
+use crate::filter::Filter;
+use crate::pf::{Direction, Systems};
+use crate::states::Suspicion;
+use crate::text::{push_dec, push_hex};
+use crate::time::{Clock, Precision, Timestamp};
+use crate::wire::pflog::Pflog;
+use crate::wire::pfsync::{Body, Message};
+
+/// The JSON Schema of a line.
+pub const SCHEMA: &str = include_str!("schema.json");
+
+/// A version of the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Version {
+    /// 8.11.0, which Elastic's own packages for pfSense pin.
+    V8_11,
+    /// 9.4.0
+    #[default]
+    V9_4,
+}
+
+impl Version {
+    /// Its number.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::V8_11 => "8.11.0",
+            Self::V9_4 => "9.4.0",
+        }
+    }
+}
+
+/// The renderer.
+#[derive(Debug)]
+pub struct Ecs {
+    documents: Documents,
+    filter: Filter,
+}
+
+impl Ecs {
+    /// A renderer for the records of one source. Of the messages of a pfsync packet it writes
+    /// those that `filter` is true of; which events it gets has been decided before.
+    pub fn new(origin: Origin, site: Arc<Site>, version: Version, filter: Filter) -> Self {
+        Self { documents: Documents::new(origin, site, version), filter }
+    }
+}
+
+impl Sink for Ecs {
+    fn event(&mut self, event: &Event<'_>, page: &mut Page) {
+        page.begin(event.frame.ts);
+        lines(event, &self.filter, |line| self.documents.push(&mut page.text, event, line));
+        page.end();
+    }
+}
+
+/// Writes documents of one source.
+#[derive(Debug)]
+pub(super) struct Documents {
+    origin: Origin,
+    site: Arc<Site>,
+    version: Version,
+    clock: Clock,
+    /// Of other times, so that the documents' own clock keeps its second.
+    other: Clock,
+    ids: Ids,
+}
+
+impl Documents {
+    pub(super) fn new(origin: Origin, site: Arc<Site>, version: Version) -> Self {
+        let ids = Ids::new(&site.observer);
+        let (clock, other) = (Clock::new(TimeZone::UTC), Clock::new(TimeZone::UTC));
+        Self { origin, site, version, clock, other, ids }
+    }
+
+    fn push(&mut self, out: &mut Vec<u8>, event: &Event<'_>, line: Line<'_>) {
+        let frame = &event.frame;
+        push_object(out, |e| {
+            self.head(frame, e);
+            e.open(key!("event"));
+            self.describe_event(event, line, e);
+            e.close();
+            self.describe_observer(event, line, e);
+            describe_rule(event, line, e);
+            let subject = Subject::of(event, line);
+            network::describe(&subject, &self.site, direction(event), e);
+            describe_owner(event, e);
+            describe_log(&self.origin, frame, e);
+            if subject::kind(event, line) == Kind::Undecoded
+                && let Some(error) = event.error
+            {
+                e.open(key!("error"));
+                // Writing to memory cannot fail; the sentence has no character to escape.
+                e.string(key!("message"), |out| drop(write!(out, "{error}")));
+                e.word(key!("type"), error.fault.cause());
+                e.close();
+            }
+            describe_tags(event, e);
+            e.open(key!("pf"));
+            pf::describe(event, line, e);
+            e.close();
+        });
+        out.push(b'\n');
+    }
+
+    /// A notice of kind `spoof`: pfsync that the firewalls did not send, or not so.
+    pub(super) fn push_spoof(
+        &mut self,
+        out: &mut Vec<u8>,
+        event: &Event<'_>,
+        suspicion: Suspicion,
+        nth: usize,
+    ) {
+        let frame = &event.frame;
+        push_object(out, |e| {
+            self.head(frame, e);
+            e.open(key!("event"));
+            e.members(concat!(
+                r#","kind":"alert","category":["network","intrusion_detection"]"#,
+                r#","type":["info"],"action":"pfsync-spoof""#
+            ));
+            e.word(key!("reason"), suspicion.name());
+            e.members(r#","module":"pf","dataset":"pf.notice""#);
+            e.string(key!("id"), |out| self.ids.push_notice(out, &self.origin, frame, nth));
+            e.number(key!("sequence"), frame.number);
+            e.close();
+            e.open(key!("observer"));
+            e.bytes(key!("name"), self.site.observer.as_bytes());
+            e.members(r#","type":"firewall","product":"pf""#);
+            e.close();
+            describe_log(&self.origin, frame, e);
+            e.bytes(key!("message"), suspicion.sentence().as_bytes());
+        });
+    }
+
+    fn head(&mut self, frame: &Frame<'_>, e: &mut Writer<'_>) {
+        e.string(key!("@timestamp"), |out| {
+            self.clock.push_rfc3339(out, frame.ts, frame.precision);
+        });
+        e.members(match self.version {
+            Version::V8_11 => r#","ecs":{"version":"8.11.0"}"#,
+            Version::V9_4 => r#","ecs":{"version":"9.4.0"}"#,
+        });
+    }
+
+    fn describe_event(&mut self, event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
+        let frame = &event.frame;
+        match (subject::kind(event, line), &event.pflog, line) {
+            (Kind::Pflog, Some(header), _) => describe_verdict(header, e),
+            (Kind::Pfsync, _, Line::Message(message)) => describe_sync(message, e),
+            (Kind::Undecoded, ..) => e.members(concat!(
+                r#","kind":"pipeline_error","category":["network"],"type":["info"]"#,
+                r#","action":"undecoded","module":"pf","dataset":"pf.undecoded""#
+            )),
+            (Kind::Pfsync, ..) => e.members(concat!(
+                r#","kind":"event","category":["network"],"type":["info"]"#,
+                r#","action":"pfsync","module":"pf","dataset":"pf.sync""#
+            )),
+            (Kind::Packet | Kind::Pflog, ..) => e.members(concat!(
+                r#","kind":"event","category":["network"],"type":["connection","info"]"#,
+                r#","action":"packet","module":"pf","dataset":"pf.packet""#
+            )),
+        }
+        e.bytes(key!("provider"), frame.iface.unwrap_or_default());
+        e.string(key!("id"), |out| self.ids.push(out, &self.origin, frame, line));
+        e.number(key!("sequence"), frame.number);
+        if matches!(self.origin, Origin::Devices) {
+            // Of a file it would be another time at each reading.
+            let now = Timestamp::now();
+            e.string(key!("created"), |out| {
+                self.other.push_rfc3339(out, now, Precision::Micros);
+            });
+        }
+        let began = began(event, line);
+        if let Some((start, _)) = began {
+            e.string(key!("start"), |out| {
+                self.other.push_rfc3339(out, Timestamp(start), frame.precision);
+            });
+        }
+        if is_end(line) {
+            e.string(key!("end"), |out| self.clock.push_rfc3339(out, frame.ts, frame.precision));
+            e.some(key!("duration"), began.map(|(_, age)| age));
+        }
+        if pf::shows_bytes(event, line) {
+            e.string(key!("original"), |out| push_hex(out, frame.data));
+        }
+    }
+
+    fn describe_observer(&self, event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
+        e.open(key!("observer"));
+        e.bytes(key!("name"), self.site.observer.as_bytes());
+        e.members(r#","type":"firewall""#);
+        let systems = subject::systems(event, line);
+        if let Some(vendor) = systems.and_then(subject::vendor) {
+            e.word(key!("vendor"), vendor);
+        }
+        e.word(key!("product"), if systems == Some(Systems::IPFW) { "ipfw" } else { "pf" });
+        if let Some(header) = event.pflog.as_ref().filter(|header| !header.ifname.is_empty()) {
+            let side = match direction(event) {
+                Some(Direction::IN) => Some(key!("ingress")),
+                // 3 is OpenBSD's fwd: on its way out.
+                Some(Direction(2 | 3)) => Some(key!("egress")),
+                _ => None,
+            };
+            if let Some(side) = side {
+                e.open(side);
+                e.open(key!("interface"));
+                e.bytes(key!("name"), header.ifname);
+                e.close();
+                e.close();
+            }
+        }
+        e.close();
+    }
+}
+
+fn describe_verdict(header: &Pflog<'_>, e: &mut Writer<'_>) {
+    e.members(match Verdict::of(header) {
+        Verdict::Allowed => {
+            r#","kind":"event","category":["network"],"type":["connection","allowed"]"#
+        }
+        Verdict::Denied => {
+            r#","kind":"event","category":["network"],"type":["connection","denied"]"#
+        }
+        _ => r#","kind":"event","category":["network"],"type":["connection","info"]"#,
+    });
+    e.word(key!("action"), header.action.name(header.systems).unwrap_or("unknown"));
+    e.members(match Verdict::of(header) {
+        Verdict::Suspect | Verdict::Unknown => r#","outcome":"unknown""#,
+        _ => r#","outcome":"success""#,
+    });
+    if let Some(reason) = header.reason.name(header.systems) {
+        e.word(key!("reason"), reason);
+    }
+    e.members(r#","module":"pf","dataset":"pf.log""#);
+}
+
+fn describe_sync(message: &Message<'_>, e: &mut Writer<'_>) {
+    use crate::pf::SyncAction::{Del, DelC, Ins, Oins, Oupd, Upd, UpdC};
+    e.members(match message.action {
+        Ins | Oins => r#","kind":"event","category":["network"],"type":["connection","start"]"#,
+        Upd | Oupd | UpdC => {
+            r#","kind":"state","category":["network"],"type":["connection","info"]"#
+        }
+        Del | DelC => r#","kind":"event","category":["network"],"type":["connection","end"]"#,
+        _ => r#","kind":"event","category":["network"],"type":["info"]"#,
+    });
+    e.word(key!("action"), sync_action(message));
+    e.members(r#","module":"pf","dataset":"pf.sync""#);
+}
+
+/// The rule by what the event itself tells, and by the user's ruleset.
+fn describe_rule(event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
+    if let Some(header) = &event.pflog {
+        e.open(key!("rule"));
+        e.string(key!("id"), |out| pf::push_rule_id(out, header));
+        match header.ruleset {
+            [] => e.word(key!("ruleset"), "main"),
+            anchor => e.bytes(key!("ruleset"), anchor),
+        }
+        if let Some(id) = header.ridentifier.or(event.rule.and_then(|rule| rule.ridentifier)) {
+            e.string(key!("uuid"), |out| push_dec(out, id));
+        }
+        if let Some(rule) = &event.rule {
+            e.bytes(key!("name"), rule.label().unwrap_or_default().as_bytes());
+            e.bytes(key!("description"), rule.text.as_bytes());
+        }
+        e.close();
+    }
+    if let Line::Message(Message { body: Body::State(state), .. }) = line
+        && let Some(rule) = state.rule
+    {
+        e.open(key!("rule"));
+        e.string(key!("id"), |out| {
+            push_dec(out, rule);
+            if let Some(anchor) = state.anchor {
+                out.push(b'.');
+                push_dec(out, anchor);
+            }
+        });
+        e.close();
+    }
+}
+
+/// Who owns the local socket.
+fn describe_owner(event: &Event<'_>, e: &mut Writer<'_>) {
+    let Some(owner) = event.pflog.as_ref().and_then(|header| header.owner) else { return };
+    if let Some(uid) = owner.uid {
+        e.open(key!("user"));
+        e.string(key!("id"), |out| push_dec(out, uid));
+        e.close();
+    }
+    if let Some(pid) = owner.pid {
+        e.open(key!("process"));
+        e.number(key!("pid"), pid);
+        e.close();
+    }
+}
+
+fn describe_log(origin: &Origin, frame: &Frame<'_>, e: &mut Writer<'_>) {
+    let Origin::File(path) = origin else { return };
+    e.open(key!("log"));
+    e.open(key!("file"));
+    e.bytes(key!("path"), path);
+    e.close();
+    e.number(key!("offset"), frame.offset);
+    e.close();
+}
+
+fn describe_tags(event: &Event<'_>, e: &mut Writer<'_>) {
+    let Some(header) = &event.pflog else { return };
+    let nonmatch = (!is_match(header)).then_some("pf-nonmatch");
+    let suspect = header.is_suspect().then_some("pf-suspect");
+    e.words(key!("tags"), nonmatch.into_iter().chain(suspect));
+}

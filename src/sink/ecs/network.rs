@@ -1,0 +1,89 @@
+//! ECS's `network`, `source`, `destination` and `related`.
+
+use crate::packet::proto;
+use crate::pf::{Direction, Family};
+use crate::sink::community;
+use crate::sink::json::{Emit, Key, Writer, key};
+use crate::sink::site::Site;
+use crate::sink::subject::{Side, Subject, counter};
+use crate::text::{push_dec, push_ip};
+
+/// Names what is known of the two ends and of what went between them.
+pub(super) fn describe(
+    subject: &Subject,
+    site: &Site,
+    direction: Option<Direction>,
+    e: &mut Writer<'_>,
+) {
+    if *subject == Subject::default() {
+        return;
+    }
+    e.open(key!("network"));
+    match subject.family {
+        Some(Family::Inet) => e.word(key!("type"), "ipv4"),
+        Some(Family::Inet6) => e.word(key!("type"), "ipv6"),
+        None => {}
+    }
+    if let Some(number) = subject.proto {
+        if let Some(name) = proto::name(number) {
+            e.word(key!("transport"), name);
+        }
+        e.string(key!("iana_number"), |out| push_dec(out, number));
+    }
+    if let Some(tuple) = subject.tuple() {
+        e.optional(key!("community_id"), |out| community::push(out, &tuple));
+    }
+    let way = site.way(subject.src.ip, subject.dst.ip).map(|way| way.name());
+    let through = match direction {
+        Some(Direction::IN) => Some("ingress"),
+        // 3 is OpenBSD's fwd: on its way out.
+        Some(Direction(2 | 3)) => Some("egress"),
+        _ => None,
+    };
+    if let Some(way) = way.or(through) {
+        e.word(key!("direction"), way);
+    }
+    if let Some(len) = subject.packet_len {
+        e.number(key!("bytes"), len);
+        e.number(key!("packets"), 1u8);
+    } else if let Some((packets, bytes)) = subject.total() {
+        e.number(key!("bytes"), counter(bytes));
+        e.number(key!("packets"), counter(packets));
+    }
+    e.close();
+    describe_side(key!("source"), &subject.src, e);
+    describe_side(key!("destination"), &subject.dst, e);
+    let mut addresses = subject.addresses().peekable();
+    if addresses.peek().is_some() {
+        e.open(key!("related"));
+        e.list(key!("ip"), |out| {
+            for (i, ip) in addresses.enumerate() {
+                out.extend_from_slice(if i > 0 { b",\"" } else { b"\"" });
+                push_ip(out, ip);
+                out.push(b'"');
+            }
+        });
+        e.close();
+    }
+}
+
+fn describe_side(key: Key, side: &Side, e: &mut Writer<'_>) {
+    if *side == Side::default() {
+        return;
+    }
+    e.open(key);
+    e.address(key!("address"), side.ip);
+    e.address(key!("ip"), side.ip);
+    e.some(key!("port"), side.port);
+    if let Some((packets, bytes)) = side.sent {
+        e.number(key!("bytes"), counter(bytes));
+        e.number(key!("packets"), counter(packets));
+    }
+    if let Some((ip, port)) = side.nat {
+        e.open(key!("nat"));
+        e.address(key!("ip"), Some(ip));
+        e.some(key!("port"), port);
+        e.close();
+    }
+    e.close();
+}

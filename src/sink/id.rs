@@ -1,0 +1,90 @@
+//! `event.id`: the same for the same event whenever it is read, and no other event's.
+//!
+//! XXH3 of 128 bits, the observer's name as its seed, over
+//!
+//! ```text
+//! 0 which of the frame's lines:4   4 place:8   12 ts, nanoseconds:8   20 link type:4   24 the bytes
+//! ```
+//! in little-endian order. The place is the record's offset in its file (decompressed), of a
+//! device the frame's number and the device's name. So a file has the same ids under another
+//! name, after rotation and packed, and reading it twice makes no duplicate in a store that is
+//! keyed by them; two records with the same bytes in a file differ by their place, and equal
+//! places in two files by time and bytes.
+
+use twox_hash::{XxHash3_64, XxHash3_128};
+
+use super::json::{Line, Origin};
+use crate::event::Frame;
+use crate::text::push_hex;
+
+/// Makes the ids of an observer.
+#[derive(Debug, Clone)]
+pub(super) struct Ids {
+    seed: u64,
+    input: Vec<u8>,
+}
+
+/// The line of the event itself; a message's is its index.
+const EVENT: u32 = u32::MAX;
+/// That of what ended the messages early.
+const FAULT: u32 = u32::MAX - 1;
+/// The first notice about a frame; those after it count down.
+const NOTICE: u32 = u32::MAX - 2;
+
+impl Ids {
+    /// For an observer of this name.
+    pub(super) fn new(observer: &str) -> Self {
+        Self { seed: XxHash3_64::oneshot(observer.as_bytes()), input: Vec::new() }
+    }
+
+    /// Appends the id of an event's line: 32 hexadecimal digits.
+    pub(super) fn push(
+        &mut self,
+        out: &mut Vec<u8>,
+        origin: &Origin,
+        frame: &Frame<'_>,
+        line: Line<'_>,
+    ) {
+        let line = match line {
+            Line::Event => EVENT,
+            Line::Fault => FAULT,
+            Line::Message(message) => u32::try_from(message.index).unwrap_or(NOTICE),
+        };
+        self.push_line(out, origin, frame, line);
+    }
+
+    /// Appends the id of a notice about a frame.
+    pub(super) fn push_notice(
+        &mut self,
+        out: &mut Vec<u8>,
+        origin: &Origin,
+        frame: &Frame<'_>,
+        nth: usize,
+    ) {
+        self.push_line(
+            out,
+            origin,
+            frame,
+            NOTICE.saturating_sub(u32::try_from(nth).unwrap_or(NOTICE)),
+        );
+    }
+
+    fn push_line(&mut self, out: &mut Vec<u8>, origin: &Origin, frame: &Frame<'_>, line: u32) {
+        let input = &mut self.input;
+        input.clear();
+        input.extend_from_slice(&line.to_le_bytes());
+        let place = match origin {
+            Origin::File(_) => frame.offset,
+            Origin::Devices => frame.number,
+        };
+        input.extend_from_slice(&place.to_le_bytes());
+        input.extend_from_slice(&frame.ts.0.to_le_bytes());
+        input.extend_from_slice(&frame.link.0.to_le_bytes());
+        if matches!(origin, Origin::Devices) {
+            input.extend_from_slice(frame.iface.unwrap_or_default());
+            input.push(0);
+        }
+        input.extend_from_slice(frame.data);
+        push_hex(out, &XxHash3_128::oneshot_with_seed(self.seed, input).to_be_bytes());
+    }
+}
