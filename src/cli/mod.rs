@@ -7,6 +7,8 @@ mod args;
 mod color;
 mod docs;
 mod explain;
+#[cfg(feature = "feed")]
+mod feed;
 #[cfg(feature = "live")]
 mod hold;
 mod ipsec;
@@ -20,7 +22,6 @@ mod rights;
 mod rules;
 mod ruleset;
 mod save;
-mod selection;
 #[cfg(feature = "live")]
 mod service;
 #[cfg(feature = "live")]
@@ -38,6 +39,7 @@ use std::io::{self, Write};
 
 use clap::Parser;
 
+use crate::engine::selection;
 use args::{Cli, Command};
 
 use crate::sandbox;
@@ -160,6 +162,8 @@ fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status
         Some(Command::Ipsec(args)) => ipsec::run(&args, out, err),
         Some(Command::States(args)) => states::run(&args, out, err),
         Some(Command::Explain(args)) => explain::run(&args, out, err),
+        #[cfg(feature = "feed")]
+        Some(Command::Feed(args)) => feed::run(&args, out, err),
         Some(Command::Rules(args)) => rules::run(&args, out, err),
         Some(Command::Vici(args)) => vici::run(&args, out, err),
         Some(Command::Summary(args)) => summary::run(&args, out, err),

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "live")]
 mod device;
+#[cfg(feature = "feed")]
+mod feed;
 mod ipsec;
 mod rights;
 mod rules;
@@ -20,6 +22,8 @@ use clap_complete::Shell;
 
 #[cfg(feature = "live")]
 pub(super) use device::Device;
+#[cfg(feature = "feed")]
+pub(super) use feed::Feed;
 pub(super) use ipsec::{Ipsec, IpsecCommand, Record, Sas, Totals};
 #[cfg(feature = "live")]
 use rights::Relinquish;
@@ -62,6 +66,9 @@ impl Cli {
             Some(Command::Summary(args)) => &mut args.common,
             Some(Command::States(args)) => &mut args.common,
             Some(Command::Explain(args)) => &mut args.common,
+            // Its outputs are connected to again and again, wherever they are.
+            #[cfg(feature = "feed")]
+            Some(Command::Feed(_)) => return,
             // What they read is the firewall's own.
             Some(
                 Command::Rules(_)
@@ -97,6 +104,7 @@ Examples:
   pfscope --format ecs --observer fw1 --internal-net 10.0.0.0/8 -r pflog > pflog.ndjson
   pfscope --fields ts,pflog.rulenr,net.src,net.dport -r pflog 'inbound and tcp'
   pfscope summary /var/log/pflog*
+  pfscope feed --config /etc/pfscope/feed.toml     to a SIEM, at least once
   pfscope vici list-sas                            what swanctl --list-sas asks for
 
 Signals: SIGUSR1 (SIGINFO, ^T, on BSD) prints a live capture's counters; SIGINT and SIGTERM end it
@@ -111,6 +119,8 @@ pub(in crate::cli) enum Command {
     States(States),
     Explain(Explain),
     Rules(Rules),
+    #[cfg(feature = "feed")]
+    Feed(Box<Feed>),
     Ipsec(Ipsec),
     Vici(Vici),
     /// Print the JSON Schema of an output format

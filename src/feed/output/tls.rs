@@ -1,0 +1,75 @@
+//! Whom TLS trusts, and as whom it speaks: the same for every output.
+
+use std::path::{Path, PathBuf};
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// Files of PEM blocks.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tls {
+    /// The authorities to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Our own certificate and those up to its authority, for servers that ask.
+    pub cert_file: Option<PathBuf>,
+    /// Its key.
+    pub key_file: Option<PathBuf>,
+}
+
+/// What the files hold.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Whom to trust; never empty.
+    pub roots: Vec<CertificateDer<'static>>,
+    /// As whom to speak.
+    pub identity: Option<Identity>,
+}
+
+/// As whom to speak.
+#[derive(Debug)]
+pub struct Identity {
+    /// The certificate and those up to its authority.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Its key.
+    pub key: PrivateKeyDer<'static>,
+    /// The file of the key, for those who read it themselves.
+    pub key_file: PathBuf,
+}
+
+impl Tls {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// Which file is wrong, and how.
+    pub fn load(&self) -> Result<Loaded, String> {
+        let roots = match &self.ca_file {
+            Some(path) => certificates(path)?,
+            None => rustls_native_certs::load_native_certs().certs,
+        };
+        if roots.is_empty() {
+            return Err("the system has no trusted authorities: name some with ca_file".to_owned());
+        }
+        let identity = match (&self.cert_file, &self.key_file) {
+            (None, None) => None,
+            (Some(cert_file), Some(key_file)) => {
+                let key = PrivateKeyDer::from_pem_file(key_file);
+                let key = key.map_err(|error| format!("{}: {error}", key_file.display()))?;
+                let chain = certificates(cert_file)?;
+                Some(Identity { chain, key, key_file: key_file.clone() })
+            }
+            _ => return Err("cert_file and key_file go together".to_owned()),
+        };
+        Ok(Loaded { roots, identity })
+    }
+}
+
+/// The certificates of a file: at least one.
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let wrong = |error| format!("{}: {error}", path.display());
+    let all = CertificateDer::pem_file_iter(path).map_err(wrong)?;
+    let all = all.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+    if all.is_empty() {
+        return Err(format!("{}: no certificate in it", path.display()));
+    }
+    Ok(all)
+}
