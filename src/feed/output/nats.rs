@@ -74,7 +74,7 @@ pub struct Nats {
     connected: Option<Connected>,
 }
 
-/// A connection.
+/// A connection. Its end is a task of the runtime: it is dropped inside of it.
 struct Connected {
     client: Client,
     /// Where acknowledgements come to, but for the message's number.
@@ -170,9 +170,7 @@ fn options(settings: &Settings, lost: Arc<AtomicBool>) -> Result<ConnectOptions,
     };
     // A server may ask for TLS where the address does not.
     match settings.tls.client_config() {
-        Ok(config) => {
-            Ok(options.tls_client_config(config).require_tls(tls_is_asked_for(settings)))
-        }
+        Ok(config) => Ok(options.tls_client_config(config).require_tls(tls_is_asked_for(settings))),
         Err(why) if tls_is_asked_for(settings) => Err(why),
         Err(_) => Ok(options),
     }
@@ -237,12 +235,10 @@ impl Flight<'_> {
         let until = wait.map(|wait| Instant::now() + wait);
         loop {
             let acks = &mut self.connected.acks;
-            let next = poll_fn(|context| {
-                match (Pin::new(&mut *acks).poll_next(context), until) {
-                    (Poll::Ready(message), _) => Poll::Ready(Some(message)),
-                    (Poll::Pending, Some(_)) => Poll::Pending,
-                    (Poll::Pending, None) => Poll::Ready(None),
-                }
+            let next = poll_fn(|context| match (Pin::new(&mut *acks).poll_next(context), until) {
+                (Poll::Ready(message), _) => Poll::Ready(Some(message)),
+                (Poll::Pending, Some(_)) => Poll::Pending,
+                (Poll::Pending, None) => Poll::Ready(None),
             });
             let heard = match until {
                 None => next.await,
@@ -319,10 +315,11 @@ impl Flight<'_> {
 
 impl Output for Nats {
     fn send(&mut self, parcel: &Parcel, pending: &mut Pending) -> Result<(), Trouble> {
+        let runtime = self.runtime.handle().clone();
+        let _inside = runtime.enter();
         let mut connected = self.connected()?;
         let first = connected.next;
-        let mut flight =
-            Flight { connected: &mut connected, first, fates: Vec::new(), open: 0 };
+        let mut flight = Flight { connected: &mut connected, first, fates: Vec::new(), open: 0 };
         let publishing = flight.publish(&self.subject, parcel, pending, self.settings.timeout);
         let ended = self.runtime.block_on(publishing);
         let unheard = |fate: Option<Fate>| fate.unwrap_or_else(|| Fate::Again(String::new()));
@@ -339,13 +336,11 @@ impl Output for Nats {
     }
 
     fn check(&mut self) -> Result<(), Trouble> {
+        let runtime = self.runtime.handle().clone();
+        let _inside = runtime.enter();
         let connected = self.connected()?;
         let subject = self.settings.subject.clone();
-        let context = {
-            // The context begins a task of its own.
-            let _runtime = self.runtime.enter();
-            async_nats::jetstream::new(connected.client.clone())
-        };
+        let context = async_nats::jetstream::new(connected.client.clone());
         let asking = context.stream_by_subject(subject.as_str());
         let limit = self.settings.timeout;
         let stream = self.runtime.block_on(async { tokio::time::timeout(limit, asking).await });
@@ -353,6 +348,13 @@ impl Output for Nats {
         stream.map_err(|error| self.trouble(format_args!("{subject}: {error}")))?;
         self.connected = Some(connected);
         Ok(())
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        let _inside = self.runtime.enter();
+        self.connected = None;
     }
 }
 

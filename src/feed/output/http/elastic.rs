@@ -19,8 +19,10 @@ impl Dialect for Elastic {
     fn path(&self) -> String {
         let index =
             percent_encoding::utf8_percent_encode(&self.index, percent_encoding::NON_ALPHANUMERIC);
-        format!("/{index}/_bulk?filter_path=errors,\
-             items.*.status,items.*.error.type,items.*.error.reason")
+        format!(
+            "/{index}/_bulk?filter_path=errors,\
+             items.*.status,items.*.error.type,items.*.error.reason"
+        )
     }
 
     fn content_type(&self) -> &'static str {

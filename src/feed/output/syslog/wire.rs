@@ -213,7 +213,8 @@ impl Drop for Wire {
             }
         };
         let until = Instant::now() + GOODBYE;
-        let left = || Some(until.saturating_duration_since(Instant::now())).filter(|d| !d.is_zero());
+        let left =
+            || Some(until.saturating_duration_since(Instant::now())).filter(|d| !d.is_zero());
         if tcp.shutdown(Shutdown::Write).is_err() {
             return;
         }
