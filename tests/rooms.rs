@@ -23,7 +23,9 @@ const TIERS: [&[&str]; 9] = [
 ];
 
 /// Who may use whom within a tier, and why.
-const NEIGHBOURS: [(&str, &str); 4] = [
+const NEIGHBOURS: [(&str, &str); 5] = [
+    // The pipelines of a feed run through the workers.
+    ("feed", "engine"),
     // The program is nothing but its command line.
     ("main", "cli"),
     // An event has the packet in it.

@@ -167,7 +167,10 @@ impl Follow {
                     skip = Some(position.offset);
                     all.into_iter().skip(at).collect()
                 }
-                None => rotated::after(all, &self.log, position.start),
+                None => {
+                    (self.tell)(Remark::new(&self.log, What::Gone));
+                    rotated::after(all, &self.log, position.start)
+                }
             },
             _ => all,
         };

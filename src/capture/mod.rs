@@ -4,6 +4,7 @@
 //! recycled, so that reading costs no allocation per record, and a record's bytes are copied
 //! once at most, from the system into the batch.
 
+pub mod again;
 #[cfg(feature = "live")]
 pub mod ahead;
 mod compress;

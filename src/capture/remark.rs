@@ -26,6 +26,8 @@ pub enum What {
     Waiting,
     /// The file has become shorter or other bytes: it is read from its start.
     Truncated,
+    /// The file that was read last is no longer there in any form: what it had more is lost.
+    Gone,
 }
 
 impl Remark {
@@ -46,6 +48,10 @@ impl fmt::Display for Remark {
             What::Fault(fault) => fault.fmt(f),
             What::Error(error) => error.fmt(f),
             What::Waiting => f.write_str("is not there yet: waiting for it"),
+            What::Gone => f.write_str(
+                "the file that was read last is gone: what was added to it since is lost, \
+                 reading what is newer",
+            ),
             What::Truncated => f.write_str("was truncated: reading it from its start"),
         }
     }

@@ -7,6 +7,8 @@ mod args;
 mod color;
 mod docs;
 mod explain;
+#[cfg(feature = "feed")]
+mod feed;
 mod ipsec;
 mod join;
 #[cfg(feature = "live")]
@@ -17,7 +19,6 @@ mod reading;
 mod rules;
 mod ruleset;
 mod save;
-mod selection;
 mod states;
 mod summary;
 mod together;
@@ -30,6 +31,7 @@ use std::io::{self, Write};
 
 use clap::Parser;
 
+use crate::engine::selection;
 use args::{Cli, Command};
 
 /// What the program tells its caller.
@@ -119,6 +121,8 @@ fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status
         Some(Command::Ipsec(args)) => ipsec::run(&args, out, err),
         Some(Command::States(args)) => states::run(&args, out, err),
         Some(Command::Explain(args)) => explain::run(&args, out, err),
+        #[cfg(feature = "feed")]
+        Some(Command::Feed(args)) => feed::run(&args, out, err),
         Some(Command::Rules(args)) => rules::run(&args, out, err),
         Some(Command::Vici(args)) => vici::run(&args, out, err),
         Some(Command::Summary(args)) => summary::run(&args, out, err),

@@ -89,16 +89,20 @@ impl Checkpoint {
         self.places.get(source).copied()
     }
 
-    /// Everything of a source up to here is acknowledged. Written now and then.
-    ///
-    /// # Errors
-    /// Why it cannot be written.
-    pub fn reach(&mut self, source: &str, place: Place) -> io::Result<()> {
+    /// Everything of a source up to here is acknowledged. It is on disk once it was saved.
+    pub fn reach(&mut self, source: &str, place: Place) {
         match self.places.get_mut(source) {
             Some(old) => *old = place,
             None => drop(self.places.insert(source.to_owned(), place)),
         }
         self.dirty = true;
+    }
+
+    /// Writes what is not written yet, if it was last written long enough ago.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    pub fn save_at_times(&mut self) -> io::Result<()> {
         if self.written.elapsed() < EVERY { Ok(()) } else { self.save() }
     }
 
@@ -168,8 +172,8 @@ mod tests {
         let path = folder.path().join("siem.json");
         let (mut first, wrong) = Checkpoint::open(&path).unwrap();
         assert!(wrong.is_none() && first.place("log").is_none());
-        first.reach("log", PLACE).unwrap();
-        first.reach("pflog0", Place { position: None, sequence: 3 }).unwrap();
+        first.reach("log", PLACE);
+        first.reach("pflog0", Place { position: None, sequence: 3 });
         first.save().unwrap();
         let (second, wrong) = Checkpoint::open(&path).unwrap();
         assert!(wrong.is_none());

@@ -18,6 +18,10 @@
 #[cfg(feature = "feed")]
 pub mod backoff;
 #[cfg(feature = "feed")]
+mod book;
+#[cfg(feature = "feed")]
+mod build;
+#[cfg(feature = "feed")]
 pub mod checkpoint;
 mod compress;
 #[cfg(feature = "feed")]
@@ -30,13 +34,29 @@ pub mod dead;
 pub mod deliver;
 pub mod file;
 pub mod fits;
+#[cfg(feature = "feed")]
+mod format;
 pub mod log;
+#[cfg(feature = "feed")]
+mod metrics;
+#[cfg(feature = "feed")]
+mod notice;
 #[cfg(feature = "feed")]
 pub mod output;
 #[cfg(feature = "feed")]
 pub mod parcel;
 #[cfg(feature = "feed")]
+mod pipeline;
+#[cfg(feature = "feed")]
 pub mod queue;
+#[cfg(feature = "feed")]
+mod render;
 pub mod rotate;
 #[cfg(feature = "feed")]
+mod source;
+#[cfg(feature = "feed")]
 pub mod spool;
+#[cfg(feature = "feed")]
+pub mod state;
+#[cfg(feature = "feed")]
+pub mod supervisor;

@@ -62,6 +62,11 @@ pub struct Parcel {
 }
 
 impl Parcel {
+    /// An empty one that has room for so many bytes of events.
+    pub fn with_room_for(bytes: usize) -> Self {
+        Self { text: Vec::with_capacity(bytes), ..Self::default() }
+    }
+
     /// Adds an event. Its text is one line or several; the line's end is added.
     pub fn push(&mut self, id: Id, ts: Timestamp, text: &[u8]) {
         self.text.extend_from_slice(text);

@@ -87,6 +87,18 @@ impl Queue {
         true
     }
 
+    /// Puts events in if there is room; false if there is none.
+    pub fn try_put(&self, parcel: Parcel) -> bool {
+        let mut inner = self.lock();
+        let spooled = inner.spool.as_ref().is_some_and(|spool| !spool.is_empty());
+        if inner.abandoned || spooled || inner.bytes + parcel.size() > self.limit {
+            return false;
+        }
+        inner.push(parcel);
+        self.changed.notify_all();
+        true
+    }
+
     /// Puts events in without waiting: into the spool where there is no room, and where there is
     /// no room either, nowhere; then they are counted.
     ///
@@ -255,7 +267,11 @@ impl Queue {
 impl Inner {
     fn push(&mut self, parcel: Parcel) {
         self.bytes += parcel.size();
-        self.parcels.push_back(parcel);
+        match self.parcels.back_mut() {
+            // What a filter leaves out takes no room, however long an output is down.
+            Some(last) if parcel.is_empty() => last.append(&parcel),
+            _ => self.parcels.push_back(parcel),
+        }
     }
 }
 

@@ -16,10 +16,11 @@ use twox_hash::{XxHash3_64, XxHash3_128};
 use super::json::{Line, Origin};
 use crate::event::Frame;
 use crate::text::push_hex;
+use crate::time::Timestamp;
 
 /// Makes the ids of an observer.
 #[derive(Debug, Clone)]
-pub(super) struct Ids {
+pub struct Ids {
     seed: u64,
     input: Vec<u8>,
 }
@@ -33,7 +34,7 @@ const NOTICE: u32 = u32::MAX - 2;
 
 impl Ids {
     /// For an observer of this name.
-    pub(super) fn new(observer: &str) -> Self {
+    pub fn new(observer: &str) -> Self {
         Self { seed: XxHash3_64::oneshot(observer.as_bytes()), input: Vec::new() }
     }
 
@@ -45,12 +46,26 @@ impl Ids {
         frame: &Frame<'_>,
         line: Line<'_>,
     ) {
+        push_hex(out, &self.line(origin, frame, line));
+    }
+
+    /// The id of an event's line.
+    pub fn line(&mut self, origin: &Origin, frame: &Frame<'_>, line: Line<'_>) -> [u8; 16] {
         let line = match line {
             Line::Event => EVENT,
             Line::Fault => FAULT,
             Line::Message(message) => u32::try_from(message.index).unwrap_or(NOTICE),
         };
-        self.push_line(out, origin, frame, line);
+        self.hash(origin, frame, line)
+    }
+
+    /// The id of what a feed says of itself: of its output, and the number of such a notice there.
+    pub fn own(&mut self, output: &str, ts: Timestamp, sequence: u64) -> [u8; 16] {
+        self.input.clear();
+        self.input.extend_from_slice(&sequence.to_le_bytes());
+        self.input.extend_from_slice(&ts.0.to_le_bytes());
+        self.input.extend_from_slice(output.as_bytes());
+        XxHash3_128::oneshot_with_seed(self.seed, &self.input).to_be_bytes()
     }
 
     /// Appends the id of a notice about a frame.
@@ -61,15 +76,11 @@ impl Ids {
         frame: &Frame<'_>,
         nth: usize,
     ) {
-        self.push_line(
-            out,
-            origin,
-            frame,
-            NOTICE.saturating_sub(u32::try_from(nth).unwrap_or(NOTICE)),
-        );
+        let line = NOTICE.saturating_sub(u32::try_from(nth).unwrap_or(NOTICE));
+        push_hex(out, &self.hash(origin, frame, line));
     }
 
-    fn push_line(&mut self, out: &mut Vec<u8>, origin: &Origin, frame: &Frame<'_>, line: u32) {
+    fn hash(&mut self, origin: &Origin, frame: &Frame<'_>, line: u32) -> [u8; 16] {
         let input = &mut self.input;
         input.clear();
         input.extend_from_slice(&line.to_le_bytes());
@@ -85,6 +96,6 @@ impl Ids {
             input.push(0);
         }
         input.extend_from_slice(frame.data);
-        push_hex(out, &XxHash3_128::oneshot_with_seed(self.seed, input).to_be_bytes());
+        XxHash3_128::oneshot_with_seed(self.seed, input).to_be_bytes()
     }
 }

@@ -8,7 +8,7 @@ pub mod ecs;
 pub mod explain;
 pub mod fields;
 pub mod filterlog;
-mod id;
+pub mod id;
 pub mod json;
 pub mod notice;
 pub mod ocsf;
@@ -16,6 +16,7 @@ pub mod page;
 mod pf;
 pub mod savefile;
 pub mod site;
+pub mod status;
 mod subject;
 pub mod text;
 

@@ -2,12 +2,13 @@
 //!
 //! Workers render batches side by side, but some numbers of a line depend on lines before it:
 //! `-ttt`'s time since the line before, `-ttttt`'s since the first, and TCP sequence numbers,
-//! which tcpdump shows relative to the connection's first. A worker leaves holes for them; the
+//! which tcpdump shows relative to the connection's first; a feed numbers its documents. A worker leaves holes for them; the
 //! [`Binder`], which sees the pages in order, fills them, and counts lines for `-c`.
 
 use std::collections::HashMap;
 use std::mem;
 use std::net::IpAddr;
+use std::ops::Range;
 
 use crate::packet::Ports;
 use crate::text::push_dec;
@@ -19,6 +20,7 @@ pub struct Page {
     /// Finished text but for the holes.
     pub text: Vec<u8>,
     lines: Vec<Line>,
+    documents: Vec<Document>,
     holes: Vec<Hole>,
     segments: Vec<Segment>,
     /// The event that is being written.
@@ -35,6 +37,16 @@ struct Line {
     end: usize,
 }
 
+/// A piece of the text that is sent for itself: a line of JSON, or all lines of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Document {
+    end: usize,
+    /// Its `event.id`.
+    pub id: [u8; 16],
+    /// When it happened.
+    pub ts: Timestamp,
+}
+
 /// A number to be filled in before the byte at `at`.
 #[derive(Debug, Clone, Copy)]
 struct Hole {
@@ -47,6 +59,8 @@ struct Hole {
 pub(super) enum Fill {
     /// The time since another line.
     Delta(Timestamp),
+    /// `event.sequence`: the number of the document in its stream.
+    Sequence,
     /// Nothing, but the numbers that follow belong to this segment (an index).
     Segment(usize),
     /// A sequence number.
@@ -100,6 +114,7 @@ impl Page {
     pub fn clear(&mut self) {
         self.text.clear();
         self.lines.clear();
+        self.documents.clear();
         self.holes.clear();
         self.segments.clear();
         self.depth = 0;
@@ -116,6 +131,11 @@ impl Page {
     #[inline]
     pub fn end(&mut self) {
         self.lines.push(Line { end: self.text.len() });
+    }
+
+    /// Says that a document ends before the byte at `end`, behind those that were told of before.
+    pub fn document(&mut self, end: usize, id: [u8; 16], ts: Timestamp) {
+        self.documents.push(Document { end, id, ts });
     }
 
     /// How many events ended on the page.
@@ -145,6 +165,11 @@ impl Page {
         self.leave(Fill::Segment(index));
     }
 
+    /// Leaves a hole for the number of the document that the byte at `at` belongs to.
+    pub(super) fn leave_sequence(&mut self, at: usize) {
+        self.holes.push(Hole { at, fill: Fill::Sequence });
+    }
+
     /// Leaves a hole.
     #[inline]
     pub(super) fn leave(&mut self, fill: Fill) {
@@ -172,6 +197,8 @@ pub struct Binder {
     left: Option<u64>,
     /// What the next relative time counts from.
     reference: Option<Timestamp>,
+    /// `event.sequence` of the next document.
+    sequence: u64,
     connections: Connections,
 }
 
@@ -183,6 +210,7 @@ impl Binder {
             precision,
             left: limit,
             reference: None,
+            sequence: 1,
             connections: Connections::new(CONNECTIONS),
         }
     }
@@ -201,28 +229,68 @@ impl Binder {
             return Bound { bytes: text, events, done };
         }
         scratch.clear();
-        let (mut from, mut base) = (0, Base::default());
-        for hole in &page.holes {
+        self.fill(page, &page.holes, 0..end, scratch);
+        Bound { bytes: scratch, events, done }
+    }
+
+    /// Numbers the documents from here on.
+    pub const fn number_from(&mut self, sequence: u64) {
+        self.sequence = sequence;
+    }
+
+    /// The number of the next document.
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Gives each document of the page with nothing missing.
+    pub fn documents(
+        &mut self,
+        page: &Page,
+        scratch: &mut Vec<u8>,
+        mut each: impl FnMut(Document, &[u8]),
+    ) {
+        let (mut start, mut holes) = (0, page.holes.as_slice());
+        for document in &page.documents {
+            let own = holes.partition_point(|hole| hole.at < document.end);
+            let (own, later) = holes.split_at_checked(own).unwrap_or((holes, &[]));
+            let whole = page.text.get(start..document.end).unwrap_or_default();
+            if own.is_empty() {
+                each(*document, whole);
+            } else {
+                scratch.clear();
+                self.fill(page, own, start..document.end, scratch);
+                each(*document, scratch);
+            }
+            (start, holes) = (document.end, later);
+            self.sequence += 1;
+        }
+    }
+
+    /// Appends a piece of the page's text with what goes into its holes.
+    fn fill(&mut self, page: &Page, holes: &[Hole], piece: Range<usize>, out: &mut Vec<u8>) {
+        let (mut from, mut base) = (piece.start, Base::default());
+        for hole in holes {
             // A line's own end is never a hole: it is a newline.
-            if hole.at >= end {
+            if hole.at >= piece.end {
                 break;
             }
-            scratch.extend_from_slice(text.get(from..hole.at).unwrap_or_default());
+            out.extend_from_slice(page.text.get(from..hole.at).unwrap_or_default());
             from = hole.at;
             match hole.fill {
-                Fill::Delta(ts) => self.push_delta(scratch, ts),
+                Fill::Delta(ts) => self.push_delta(out, ts),
+                Fill::Sequence => push_dec(out, self.sequence),
                 Fill::Segment(index) => {
                     if let Some(segment) = page.segments.get(index) {
                         base = self.connections.base(segment);
                     }
                 }
-                Fill::Seq(n) => push_dec(scratch, n.wrapping_sub(base.seq)),
-                Fill::Ack(n) => push_dec(scratch, n.wrapping_sub(base.ack)),
-                Fill::Sack(n) => push_dec(scratch, n.wrapping_sub(base.sack)),
+                Fill::Seq(n) => push_dec(out, n.wrapping_sub(base.seq)),
+                Fill::Ack(n) => push_dec(out, n.wrapping_sub(base.ack)),
+                Fill::Sack(n) => push_dec(out, n.wrapping_sub(base.sack)),
             }
         }
-        scratch.extend_from_slice(text.get(from..).unwrap_or_default());
-        Bound { bytes: scratch, events, done }
+        out.extend_from_slice(page.text.get(from..piece.end).unwrap_or_default());
     }
 
     /// How many of so many events are wanted, and whether they are the last ones.
@@ -400,6 +468,35 @@ mod tests {
         assert_eq!(bound, Bound { bytes: b"a\n", events: 1, done: true });
         let bound = binder.bind(&page, &mut scratch);
         assert_eq!(bound, Bound { bytes: b"", events: 0, done: true });
+    }
+
+    #[test]
+    fn documents_are_numbered_from_page_to_page() {
+        let mut page = Page::default();
+        for text in ["n=", "no number", "n="] {
+            page.begin(Timestamp(5));
+            page.text.extend_from_slice(text.as_bytes());
+            if text.ends_with('=') {
+                page.leave_sequence(page.text.len());
+            }
+            page.text.extend_from_slice(b".\n");
+            page.end();
+            page.document(page.text.len(), [7; 16], Timestamp(5));
+        }
+        let mut binder = Binder::new(TimeStyle::None, Precision::Micros, None);
+        binder.number_from(9);
+        let (mut all, mut scratch) = (Vec::new(), Vec::new());
+        for _ in 0..2 {
+            binder.documents(&page, &mut scratch, |document, text| {
+                assert_eq!((document.id, document.ts), ([7; 16], Timestamp(5)));
+                all.push(String::from_utf8(text.to_vec()).unwrap());
+            });
+        }
+        assert_eq!(
+            all,
+            ["n=9.\n", "no number.\n", "n=11.\n", "n=12.\n", "no number.\n", "n=14.\n"]
+        );
+        assert_eq!(binder.sequence(), 15);
     }
 
     #[test]

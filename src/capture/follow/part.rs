@@ -34,7 +34,7 @@ pub struct Start {
 }
 
 impl Start {
-    const fn of(record: &Record) -> Self {
+    pub(in crate::capture) const fn of(record: &Record) -> Self {
         Self { ts: record.ts, caplen: record.caplen, len: record.len }
     }
 }

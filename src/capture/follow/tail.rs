@@ -23,7 +23,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    pub(super) fn of(metadata: &fs::Metadata) -> Self {
+    pub(in crate::capture) fn of(metadata: &fs::Metadata) -> Self {
         Self { dev: metadata.dev(), ino: metadata.ino() }
     }
 }

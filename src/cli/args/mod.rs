@@ -2,6 +2,8 @@
 
 #[cfg(feature = "live")]
 mod device;
+#[cfg(feature = "feed")]
+mod feed;
 mod ipsec;
 mod rules;
 mod save;
@@ -19,6 +21,8 @@ use clap_complete::Shell;
 
 #[cfg(feature = "live")]
 pub(super) use device::Device;
+#[cfg(feature = "feed")]
+pub(super) use feed::Feed;
 pub(super) use ipsec::{Ipsec, IpsecCommand, Record, Sas, Totals};
 pub(super) use rules::{Explain, Rules, RulesFrom};
 pub(super) use save::Save;
@@ -71,6 +75,7 @@ Examples:
   pfscope --format ecs --observer fw1 --internal-net 10.0.0.0/8 -r pflog > pflog.ndjson
   pfscope --fields ts,pflog.rulenr,net.src,net.dport -r pflog 'inbound and tcp'
   pfscope summary /var/log/pflog*
+  pfscope feed --config /etc/pfscope/feed.toml     to a SIEM, at least once
   pfscope vici list-sas                            what swanctl --list-sas asks for
 
 Exit status: 0 done; 1 something could not be read or written (what could be read was printed);
@@ -82,6 +87,8 @@ pub(in crate::cli) enum Command {
     States(States),
     Explain(Explain),
     Rules(Rules),
+    #[cfg(feature = "feed")]
+    Feed(Box<Feed>),
     Ipsec(Ipsec),
     Vici(Vici),
     /// Print the JSON Schema of an output format

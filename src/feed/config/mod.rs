@@ -23,6 +23,9 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// The firewall's name; the host's own by default.
     pub observer: Option<String>,
+    /// The firewall's inside networks, as `--internal-net`.
+    #[serde(default)]
+    pub internal_nets: Vec<String>,
     /// pf's rules, as `--rules`.
     pub rules: Option<PathBuf>,
     /// The IKE daemon, as `--vici`.
@@ -33,6 +36,9 @@ pub struct Config {
     pub metrics: Option<SocketAddr>,
     /// How often a heartbeat is sent; 0: never.
     pub heartbeat: Option<Span>,
+    /// Whether the feed tells the outputs of itself: when it starts and ends, and heartbeats.
+    #[serde(default = "yes")]
+    pub notices: bool,
     /// What is read.
     #[serde(default, rename = "source")]
     pub sources: Vec<Source>,
@@ -62,6 +68,11 @@ pub struct Source {
 }
 
 impl Source {
+    /// It is the standard input.
+    pub fn is_stdin(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.as_os_str() == "-")
+    }
+
     /// Its name.
     pub fn name(&self) -> String {
         let named = self.name.clone().or_else(|| self.device.clone());
@@ -73,6 +84,10 @@ impl Source {
 
 /// How often a heartbeat is sent unless it is said otherwise.
 const HEARTBEAT: Duration = Duration::from_secs(60);
+
+const fn yes() -> bool {
+    true
+}
 
 impl Config {
     /// Reads a configuration.
@@ -94,11 +109,14 @@ impl Config {
     /// How often a heartbeat is sent, if at all.
     pub fn heartbeat(&self) -> Option<Duration> {
         let every = self.heartbeat.map_or(HEARTBEAT, |span| span.0);
-        (!every.is_zero()).then_some(every)
+        (self.notices && !every.is_zero()).then_some(every)
     }
 
     /// What no single key shows.
-    fn check(&self) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// What does not go together.
+    pub fn check(&self) -> Result<(), String> {
         if self.sources.is_empty() {
             return Err("nothing to read: no [[source]]".to_owned());
         }
@@ -114,6 +132,13 @@ impl Config {
                 }
                 (None, Some(_)) => {}
                 _ => return Err("a [[source]] has either a file or a device".to_owned()),
+            }
+            if source.is_stdin() && source.follow {
+                return Err("standard input cannot be followed: it is read to its end".to_owned());
+            }
+            if source.is_stdin() && self.outputs.names().count() > 1 {
+                // Each output reads its sources by itself.
+                return Err("standard input can have one output only".to_owned());
             }
             if source.from_start && !source.follow {
                 return Err(format!("source {}: from_start needs follow", source.name()));

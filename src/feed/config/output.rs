@@ -71,7 +71,7 @@ pub struct Common {
 macro_rules! outputs {
     ($($(#[$about:meta])* $kind:ident { $($(#[$doc:meta])* $key:ident: $type:ty,)* })*) => { $(
         $(#[$about])*
-        #[derive(Debug, Clone, Deserialize)]
+        #[derive(Debug, Clone, Default, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct $kind {
             /// Its name, in messages, metrics and the files of its state.

@@ -9,14 +9,23 @@ use serde::{Deserialize, Deserializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub Duration);
 
+impl Span {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let span = text.parse::<jiff::SignedDuration>().ok();
+        let span = span.and_then(|span| Duration::try_from(span).ok());
+        let wrong = || format!("'{text}' is not a time such as \"30s\" or \"500ms\"");
+        span.map(Self).ok_or_else(wrong)
+    }
+}
+
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let span = text.parse::<jiff::SignedDuration>().ok();
-        let span = span.and_then(|span| Duration::try_from(span).ok());
-        let wrong =
-            || D::Error::custom(format!("'{text}' is not a time such as \"30s\" or \"500ms\""));
-        span.map(Self).ok_or_else(wrong)
+        Self::parse(&text).map_err(D::Error::custom)
     }
 }
 

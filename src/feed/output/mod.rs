@@ -1,8 +1,10 @@
 //! What events are delivered to.
 
+pub mod archive;
 pub mod http;
 pub mod nats;
 pub mod secret;
+pub mod stream;
 pub mod syslog;
 pub mod tls;
 

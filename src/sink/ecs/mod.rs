@@ -66,12 +66,23 @@ impl Ecs {
     pub fn new(origin: Origin, site: Arc<Site>, version: Version, filter: Filter) -> Self {
         Self { documents: Documents::new(origin, site, version), filter }
     }
+
+    /// Leaves `event.sequence` to the [`Binder`](super::page::Binder), which numbers what is sent:
+    /// without gaps, whatever the filter leaves out.
+    #[must_use]
+    pub fn numbered(mut self) -> Self {
+        self.documents.numbers = Some(Vec::new());
+        self
+    }
 }
 
 impl Sink for Ecs {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
         page.begin(event.frame.ts);
         lines(event, &self.filter, |line| self.documents.push(&mut page.text, event, line));
+        for at in self.documents.numbers.iter_mut().flat_map(|numbers| numbers.drain(..)) {
+            page.leave_sequence(at);
+        }
         page.end();
     }
 }
@@ -86,13 +97,15 @@ pub(super) struct Documents {
     /// Of other times, so that the documents' own clock keeps its second.
     other: Clock,
     ids: Ids,
+    /// Where the numbers of a stream's documents go; without it they are those of the frames.
+    numbers: Option<Vec<usize>>,
 }
 
 impl Documents {
     pub(super) fn new(origin: Origin, site: Arc<Site>, version: Version) -> Self {
         let ids = Ids::new(&site.observer);
         let (clock, other) = (Clock::new(TimeZone::UTC), Clock::new(TimeZone::UTC));
-        Self { origin, site, version, clock, other, ids }
+        Self { origin, site, version, clock, other, ids, numbers: None }
     }
 
     fn push(&mut self, out: &mut Vec<u8>, event: &Event<'_>, line: Line<'_>) {
@@ -144,7 +157,7 @@ impl Documents {
             e.word(key!("reason"), suspicion.name());
             e.members(r#","module":"pf","dataset":"pf.notice""#);
             e.string(key!("id"), |out| self.ids.push_notice(out, &self.origin, frame, nth));
-            e.number(key!("sequence"), frame.number);
+            self.describe_sequence(frame, e);
             e.close();
             e.open(key!("observer"));
             e.bytes(key!("name"), self.site.observer.as_bytes());
@@ -153,6 +166,13 @@ impl Documents {
             describe_log(&self.origin, frame, e);
             e.bytes(key!("message"), suspicion.sentence().as_bytes());
         });
+    }
+
+    fn describe_sequence(&mut self, frame: &Frame<'_>, e: &mut Writer<'_>) {
+        match &mut self.numbers {
+            None => e.number(key!("sequence"), frame.number),
+            Some(numbers) => numbers.push(e.later(key!("sequence"))),
+        }
     }
 
     fn head(&mut self, frame: &Frame<'_>, e: &mut Writer<'_>) {
@@ -185,7 +205,7 @@ impl Documents {
         }
         e.bytes(key!("provider"), frame.iface.unwrap_or_default());
         e.string(key!("id"), |out| self.ids.push(out, &self.origin, frame, line));
-        e.number(key!("sequence"), frame.number);
+        self.describe_sequence(frame, e);
         if matches!(self.origin, Origin::Devices) {
             // Of a file it would be another time at each reading.
             let now = Timestamp::now();

@@ -105,6 +105,13 @@ impl Writer<'_> {
         self.out.push(b']');
     }
 
+    /// Appends a key whose value comes later; where that goes.
+    #[inline]
+    pub(super) fn later(&mut self, key: Key) -> usize {
+        self.key(key);
+        self.out.len()
+    }
+
     #[inline]
     fn key(&mut self, key: Key) {
         let json = key.json();

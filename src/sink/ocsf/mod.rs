@@ -46,12 +46,23 @@ impl Ocsf {
     pub fn new(origin: Origin, site: Arc<Site>, filter: Filter) -> Self {
         Self { events: Events::new(origin, site), filter }
     }
+
+    /// Leaves `metadata.sequence` to the [`Binder`](super::page::Binder), which numbers what is sent:
+    /// without gaps, whatever the filter leaves out.
+    #[must_use]
+    pub fn numbered(mut self) -> Self {
+        self.events.numbers = Some(Vec::new());
+        self
+    }
 }
 
 impl Sink for Ocsf {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
         page.begin(event.frame.ts);
         lines(event, &self.filter, |line| self.events.push(&mut page.text, event, line));
+        for at in self.events.numbers.iter_mut().flat_map(|numbers| numbers.drain(..)) {
+            page.leave_sequence(at);
+        }
         page.end();
     }
 }
@@ -65,13 +76,15 @@ pub(super) struct Events {
     /// Of other times, so that the events' own clock keeps its second.
     other: Clock,
     ids: Ids,
+    /// Where the numbers of a stream's documents go; without it they are those of the frames.
+    numbers: Option<Vec<usize>>,
 }
 
 impl Events {
     pub(super) fn new(origin: Origin, site: Arc<Site>) -> Self {
         let ids = Ids::new(&site.observer);
         let (clock, other) = (Clock::new(TimeZone::UTC), Clock::new(TimeZone::UTC));
-        Self { origin, site, clock, other, ids }
+        Self { origin, site, clock, other, ids, numbers: None }
     }
 
     fn push(&mut self, out: &mut Vec<u8>, event: &Event<'_>, line: Line<'_>) {
@@ -134,6 +147,13 @@ impl Events {
         });
     }
 
+    fn describe_sequence(&mut self, frame: &Frame<'_>, e: &mut Writer<'_>) {
+        match &mut self.numbers {
+            None => e.number(key!("sequence"), frame.number),
+            Some(numbers) => numbers.push(e.later(key!("sequence"))),
+        }
+    }
+
     fn describe_time(
         &mut self,
         ms: Key,
@@ -178,7 +198,7 @@ impl Events {
         }
         e.close();
         e.string(key!("uid"), |out| id(&mut self.ids, out, &self.origin));
-        e.number(key!("sequence"), frame.number);
+        self.describe_sequence(frame, e);
         if let Origin::File(path) = &self.origin {
             e.bytes(key!("log_name"), path);
         }

@@ -14,41 +14,48 @@ use crate::wire::writer::Writer;
 
 /// The events that are wanted.
 #[derive(Debug, Clone)]
-pub(super) struct Selection {
-    pub(super) filter: Filter,
+pub struct Selection {
+    /// What they must match.
+    pub filter: Filter,
     /// The ruleset that rules are named by.
-    pub(super) rules: Option<Arc<Current>>,
-    pub(super) since: Option<Timestamp>,
-    pub(super) until: Option<Timestamp>,
+    pub rules: Option<Arc<Current>>,
+    /// The first time that is wanted.
+    pub since: Option<Timestamp>,
+    /// The first time that is no longer wanted.
+    pub until: Option<Timestamp>,
     /// Take nothing more after the first frame that cannot be decoded.
-    pub(super) strict: bool,
+    pub strict: bool,
     /// The tunnels that packets belong to, where they are known.
-    pub(super) tunnels: Option<Tunnels>,
+    pub tunnels: Option<Tunnels>,
 }
 
 /// The frames of a batch, or of more, that could not be decoded.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Undecoded {
-    pub(super) count: u64,
-    pub(super) first: Option<First>,
+pub struct Undecoded {
+    /// How many.
+    pub count: u64,
+    /// The first of them.
+    pub first: Option<First>,
     /// Where several files are read as one: how many of each, and the first of these.
-    pub(super) by_file: Vec<(Box<[u8]>, u64, First)>,
+    pub by_file: Vec<(Box<[u8]>, u64, First)>,
 }
 
 /// The first of them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct First {
+pub struct First {
     /// How many events of the batch were taken before it.
-    pub(super) after: u64,
-    pub(super) record: u64,
+    pub after: u64,
+    /// Number of its record in its file, from 1.
+    pub record: u64,
     /// Offset of the record's header in the file.
-    pub(super) offset: u64,
-    pub(super) error: DecodeError,
+    pub offset: u64,
+    /// What is wrong.
+    pub error: DecodeError,
 }
 
 impl Selection {
     /// Decodes a batch and gives what is wanted to `take`.
-    pub(super) fn each(
+    pub fn each(
         &self,
         batch: &Batch,
         writers: &[Writer],
@@ -94,7 +101,7 @@ impl Selection {
 
 impl Undecoded {
     /// Adds those of a later batch.
-    pub(super) fn add(&mut self, later: &Self) {
+    pub fn add(&mut self, later: &Self) {
         self.count += later.count;
         self.first = self.first.or(later.first);
         for (file, count, first) in &later.by_file {

@@ -1,0 +1,157 @@
+//! `pfscope feed`: the configuration from a file or from options, and the run.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use signal_hook::consts::SIGHUP;
+
+use super::args::Feed;
+use super::reading::stop_by_signal;
+use super::{Error, Status, printable};
+use crate::feed::config::{self, Config, Source, Span};
+use crate::feed::supervisor::{self, Options, Supervisor};
+
+pub(super) fn run(args: &Feed, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
+    let config = configuration(args).map_err(Error::Usage)?;
+    let stop = stop_by_signal()?;
+    let say = Arc::new(|what: &str| {
+        // Nobody is left to tell if standard error is gone.
+        let _ = writeln!(io::stderr(), "pfscope: feed: {}", printable(what));
+    });
+    let host = hostname::get().map(|name| name.to_string_lossy().into_owned());
+    let host = host.unwrap_or_else(|_| "localhost".to_owned());
+    let options = Options { host, once: args.once, stop, say };
+    if args.check {
+        return check(&config, &options, out);
+    }
+    let reload = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGHUP, Arc::clone(&reload))?;
+    let feed = match Supervisor::start(config, options.clone()) {
+        Ok(feed) => feed,
+        Err(why) => {
+            let _ = writeln!(err, "pfscope: feed: {}", printable(&why));
+            return Ok(Status::Failed);
+        }
+    };
+    let whole = feed.run(&reload, || configuration(args));
+    let asked = options.stop.load(std::sync::atomic::Ordering::Relaxed);
+    Ok(if whole || asked { Status::Done } else { Status::Failed })
+}
+
+/// --check: a line for each thing that was tried.
+fn check(config: &Config, options: &Options, out: &mut dyn Write) -> Result<Status, Error> {
+    let mut status = Status::Done;
+    for (what, came_to) in supervisor::check(config, options).map_err(Error::Usage)? {
+        match came_to {
+            Ok(()) => writeln!(out, "{what}: ok")?,
+            Err(why) => {
+                status = Status::Failed;
+                writeln!(out, "{}", printable(&format!("{what}: {why}")))?;
+            }
+        }
+    }
+    Ok(status)
+}
+
+fn configuration(args: &Feed) -> Result<Config, String> {
+    let mut config = match &args.config {
+        Some(path) => read(path)?,
+        None => of_options(args)?,
+    };
+    if let Some(folder) = &args.state_dir {
+        config.state_dir = Some(folder.clone());
+    }
+    config.metrics = args.metrics.or(config.metrics);
+    config.notices &= !args.no_notices;
+    if let Some(text) = &args.heartbeat {
+        config.heartbeat = Some(Span::parse(text).map_err(|why| format!("--heartbeat: {why}"))?);
+    }
+    Ok(config)
+}
+
+fn read(path: &Path) -> Result<Config, String> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Config::parse(&text).map_err(|why| format!("{}: {why}", path.display()))
+}
+
+/// A configuration of what the options say.
+fn of_options(args: &Feed) -> Result<Config, String> {
+    if args.read.is_empty() || args.to.is_empty() {
+        return Err(
+            "nothing to do: name a configuration with --config FILE, or what to read with \
+                    -r FILE and where to deliver it with --to WHERE"
+                .to_owned(),
+        );
+    }
+    let source = |path: &PathBuf| Source {
+        file: Some(path.clone()),
+        follow: args.follow,
+        from_start: args.from_start,
+        ..Source::default()
+    };
+    let mut config = Config {
+        observer: args.observer.clone(),
+        internal_nets: args.internal.clone(),
+        rules: args.rules.clone(),
+        vici: args.vici.as_ref().map(ToString::to_string),
+        sas: args.sas.clone(),
+        notices: true,
+        sources: args.read.iter().map(source).collect(),
+        ..Config::default()
+    };
+    for to in &args.to {
+        add(&mut config, to, args).map_err(|why| format!("--to {to}: {why}"))?;
+    }
+    config.check()?;
+    Ok(config)
+}
+
+/// Adds an output. Its name, by which its state is found again, is that of its kind, with a number
+/// behind it if there are several.
+fn add(config: &mut Config, to: &str, args: &Feed) -> Result<(), String> {
+    let format = args.format.clone();
+    let filter = Some(args.filter.join(" ")).filter(|filter| !filter.is_empty());
+    let named = |kind: &str, before: usize| match before {
+        0 => kind.to_owned(),
+        n => format!("{kind}-{}", n + 1),
+    };
+    let outputs = &mut config.outputs;
+    match to.split_once(':') {
+        None if to == "stdout" || to == "-" => {
+            let name = named("stdout", outputs.stdout.len());
+            outputs.stdout.push(config::Stdout { name, format, filter, ..Default::default() });
+        }
+        Some(("file", path)) if !path.is_empty() => {
+            let (name, path) = (named("file", outputs.file.len()), path.into());
+            outputs.file.push(config::File { name, format, filter, path, ..Default::default() });
+        }
+        Some(("unix" | "udp" | "tcp" | "tls", _)) => {
+            let (name, address) = (named("syslog", outputs.syslog.len()), to.to_owned());
+            let syslog = config::Syslog { name, format, filter, address, ..Default::default() };
+            outputs.syslog.push(syslog);
+        }
+        Some(("http" | "https", _)) => {
+            let (name, url) = (named("http", outputs.http.len()), to.to_owned());
+            outputs.http.push(config::Http { name, format, filter, url, ..Default::default() });
+        }
+        Some(("nats", rest)) => {
+            let (host, subject) = rest
+                .trim_start_matches('/')
+                .split_once('/')
+                .ok_or("no subject: write nats://HOST:PORT/SUBJECT")?;
+            let (url, subject) = (format!("nats://{host}"), subject.to_owned());
+            let name = named("nats", outputs.nats.len());
+            let nats = config::Nats { name, format, filter, url, subject, ..Default::default() };
+            outputs.nats.push(nats);
+        }
+        _ => {
+            return Err("not stdout, file:PATH, unix:PATH, udp://, tcp:// or tls://HOST:PORT, \
+                        http(s)://… or nats://HOST:PORT/SUBJECT"
+                .to_owned());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! Standard output: lines. What a pipe has taken is acknowledged.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{Output, Pending, Trouble};
+use crate::feed::parcel::Parcel;
+
+/// Standard output.
+#[derive(Debug)]
+pub struct Stdout {
+    /// Set when nobody reads it any more: the feed is to end.
+    pub closed: Arc<AtomicBool>,
+}
+
+impl Output for Stdout {
+    fn send(&mut self, parcel: &Parcel, pending: &mut Pending) -> Result<(), Trouble> {
+        let mut out = io::stdout().lock();
+        let mut text = Vec::new();
+        for (_, event) in pending.events(parcel) {
+            text.extend_from_slice(event.text);
+            text.push(b'\n');
+        }
+        out.write_all(&text).and_then(|()| out.flush()).map_err(|error| {
+            if error.kind() == io::ErrorKind::BrokenPipe {
+                self.closed.store(true, Ordering::Relaxed);
+            }
+            Trouble::new(format!("standard output: {error}"))
+        })
+    }
+
+    fn check(&mut self) -> Result<(), Trouble> {
+        Ok(())
+    }
+}

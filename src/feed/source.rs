@@ -1,0 +1,54 @@
+//! A configured source, opened where an output left it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::config::Source;
+use crate::capture::again::Again;
+use crate::capture::file::{File, Filled};
+use crate::capture::follow::{Follow, Position};
+use crate::capture::remark::Remark;
+use crate::capture::{Batch, Records};
+use crate::sink::json::Origin;
+
+/// An open source.
+pub(super) struct Opened {
+    pub(super) records: Box<dyn Records>,
+    pub(super) origin: Origin,
+}
+
+/// Opens a file or standard input. `once`: a file that grows is read to its end.
+pub(super) fn open(
+    source: &Source,
+    from: Option<Position>,
+    once: bool,
+    stop: &Arc<AtomicBool>,
+    tell: impl FnMut(Remark) + Send + 'static,
+) -> Result<Opened, String> {
+    let path = source.file.as_deref().unwrap_or_else(|| Path::new("-"));
+    let origin = Origin::File(path.as_os_str().as_encoded_bytes().to_vec());
+    let records: Box<dyn Records> = if source.is_stdin() {
+        Box::new(File::open(path).map_err(|error| error.to_string())?)
+    } else if source.follow {
+        let stop = Arc::clone(stop);
+        let follow = match from {
+            Some(from) => Follow::resume(path, from, stop, tell),
+            None => Follow::new(path, source.from_start, stop, tell),
+        };
+        if once { Box::new(Once(follow)) } else { Box::new(follow) }
+    } else {
+        Box::new(Again::open(path, from).map_err(|error| error.to_string())?)
+    };
+    Ok(Opened { records, origin })
+}
+
+/// A log that is read until it has nothing more for now.
+struct Once(Follow);
+
+impl Records for Once {
+    fn fill(&mut self, batch: &mut Batch) -> Filled {
+        let Filled { more, fault } = self.0.fill(batch);
+        Filled { more: more && !batch.records.is_empty(), fault }
+    }
+}
