@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
@@ -49,6 +50,8 @@ pub struct State {
     pub login: Option<String>,
     /// Heads of all requests.
     pub heads: Vec<String>,
+    /// Of `_bulk`: what came under an id.
+    documents: HashMap<String, u64>,
     /// What is stored is written here, too.
     file: Option<File>,
 }
@@ -56,9 +59,11 @@ pub struct State {
 impl State {
     fn store(&mut self, key: &str) {
         *self.stored.entry(key.to_owned()).or_default() += 1;
-        self.order.push(key.to_owned());
         if let Some(file) = &mut self.file {
-            file.write_all(format!("{key}\n").as_bytes()).unwrap();
+            let document = self.documents.get(key).copied().unwrap_or_default();
+            file.write_all(format!("{key} {document}\n").as_bytes()).unwrap();
+        } else {
+            self.order.push(key.to_owned());
         }
     }
 
@@ -67,7 +72,10 @@ impl State {
         let mut state = Self::default();
         if let Ok(file) = File::open(path) {
             for line in BufReader::new(file).lines() {
-                *state.stored.entry(line.unwrap()).or_default() += 1;
+                let line = line.unwrap();
+                let (key, document) = line.split_once(' ').unwrap();
+                *state.stored.entry(key.to_owned()).or_default() += 1;
+                state.documents.insert(key.to_owned(), document.parse().unwrap());
             }
         }
         state.file = Some(OpenOptions::new().create(true).append(true).open(path).unwrap());
@@ -212,8 +220,13 @@ fn bulk(body: &[u8], state: &mut State) -> (u16, String) {
         let id = action["create"]["_id"].as_str().unwrap().to_owned();
         serde_json::from_str::<Value>(pair[1]).unwrap();
         let wanted = state.items.get_mut(&id).and_then(VecDeque::pop_front);
+        let mut hasher = DefaultHasher::new();
+        pair[1].hash(&mut hasher);
+        let document = hasher.finish();
         let status = match wanted {
             Some(status) => status,
+            // No retry: something else under the same id.
+            None if *state.documents.entry(id.clone()).or_insert(document) != document => 400,
             None if state.stored.contains_key(&id) => 409,
             None => 201,
         };
