@@ -235,7 +235,8 @@ fn kill(folder: &Path, store: &mut Store, plan: Plan, once: bool) -> (usize, usi
         if !feed.runs() {
             break;
         }
-        if random.u8(0..3) < 2 {
+        // Every third kill is the server's.
+        if (feeds + servers) % 3 < 2 {
             feed.kill();
             feeds += 1;
             feed = Feed::start(folder, once);
