@@ -11,7 +11,7 @@ SYNC = testdata/pfsync/pair.pcap
 BSDS = x86_64-unknown-freebsd x86_64-unknown-openbsd x86_64-unknown-netbsd
 BSD_CARGO = RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc /usr/bin/cargo
 
-.PHONY: demo build test check check-bsd unit test-ipsec ipsec-lab fuzz bench testdata
+.PHONY: demo build test check check-bsd unit test-ipsec ipsec-lab crash fuzz bench testdata
 
 demo: build
 	@printf '\n$$ pfscope -n -e -ttt -r $(DEMO) | head -12\n'
@@ -61,6 +61,12 @@ test-ipsec:
 
 ipsec-lab:
 	$(CARGO) test --locked --test ipsec_lab -- --ignored
+
+# The feed and its servers are killed fifty times over half a million events: for each of a file and
+# a log that is rotated meanwhile, into _bulk and into NATS. Minutes; PFSCOPE_SEED=N for other moments.
+crash:
+	@sh contrib/setup test
+	$(CARGO) test --locked --release --test feed_crash -- --ignored --test-threads 1 --nocapture
 
 # Each target for a few seconds, from the captures in testdata. The fuzzer's instrumentation
 # needs compiler flags that stable Rust hides behind RUSTC_BOOTSTRAP.

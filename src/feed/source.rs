@@ -36,7 +36,7 @@ pub(super) fn open(
             Some(from) => Follow::resume(path, from, stop, tell),
             None => Follow::new(path, source.from_start, stop, tell),
         };
-        if once { Box::new(Once(follow)) } else { Box::new(follow) }
+        if once { Box::new(Once(follow.once())) } else { Box::new(follow) }
     } else {
         Box::new(Again::open(path, from).map_err(|error| error.to_string())?)
     };
@@ -49,6 +49,6 @@ struct Once(Follow);
 impl Records for Once {
     fn fill(&mut self, batch: &mut Batch) -> Filled {
         let Filled { more, fault } = self.0.fill(batch);
-        Filled { more: more && !batch.records.is_empty(), fault }
+        Filled { more: more && !(batch.records.is_empty() && self.0.is_at_end()), fault }
     }
 }

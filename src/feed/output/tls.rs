@@ -1,9 +1,11 @@
 //! Whom TLS trusts, and as whom it speaks: the same for every output.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
 
 /// Files of PEM blocks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -60,6 +62,30 @@ impl Tls {
             _ => return Err("cert_file and key_file go together".to_owned()),
         };
         Ok(Loaded { roots, identity })
+    }
+
+    /// Reads the files and makes of them what a connection needs.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); or what is wrong with what they hold.
+    pub fn client_config(&self) -> Result<ClientConfig, String> {
+        let loaded = self.load()?;
+        let mut roots = RootCertStore::empty();
+        let (added, _) = roots.add_parsable_certificates(loaded.roots);
+        if added == 0 {
+            return Err("no usable authority to trust".to_owned());
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .with_root_certificates(roots);
+        match loaded.identity {
+            None => Ok(config.with_no_client_auth()),
+            Some(Identity { chain, key, key_file }) => config
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| format!("{}: {error}", key_file.display())),
+        }
     }
 }
 

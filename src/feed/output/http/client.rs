@@ -18,6 +18,9 @@ use crate::feed::output::tls::{Identity, Loaded, Tls};
 /// Bytes of an answer that are read: a `_bulk` answer of ten thousand items has them all.
 const MAX_ANSWER: u64 = 16 * 1024 * 1024;
 
+/// The longest that a server may send us away for.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
 /// How a login goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Auth {
@@ -99,6 +102,9 @@ impl Client {
     /// Why it is not, or does not.
     pub fn get(&self) -> Result<(), Trouble> {
         let mut request = self.agent.get(&self.settings.url);
+        for (name, value) in &self.settings.headers {
+            request = request.header(name, value);
+        }
         if let Some(header) = self.authorization()? {
             request = request.header("Authorization", header);
         }
@@ -120,7 +126,8 @@ impl Client {
         let after = after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let read = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec();
         let body = read.map_err(|error| self.trouble(error))?;
-        Ok(Answer { status, after: after.map(Duration::from_secs), body })
+        let after = after.map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT));
+        Ok(Answer { status, after, body })
     }
 
     fn authorization(&self) -> Result<Option<String>, Trouble> {

@@ -19,7 +19,10 @@ impl Dialect for Elastic {
     fn path(&self) -> String {
         let index =
             percent_encoding::utf8_percent_encode(&self.index, percent_encoding::NON_ALPHANUMERIC);
-        format!("/{index}/_bulk?filter_path=errors,items.*.status,items.*.error")
+        format!(
+            "/{index}/_bulk?filter_path=errors,\
+             items.*.status,items.*.error.type,items.*.error.reason"
+        )
     }
 
     fn content_type(&self) -> &'static str {
@@ -82,8 +85,10 @@ impl Created {
         };
         match self.status {
             200..=299 | 409 => Fate::Taken,
-            429 | 500.. => Fate::Again(why()),
-            _ => Fate::Refused(why()),
+            // What is wrong with the event itself. All else is wrong with the store: an index
+            // that is blocked because the disk is full (403), or is not there (404).
+            400 | 413 | 422 => Fate::Refused(why()),
+            _ => Fate::Again(why()),
         }
     }
 }

@@ -76,7 +76,7 @@ impl Dialect for Splunk {
         };
         let why = || format!("status {}, code {}: {}", answer.status, hec.code, hec.text);
         match (hec.code, hec.invalid.filter(|&bad| bad < events)) {
-            (0, _) => Verdict::All,
+            (0, _) if answer.status == 200 => Verdict::All,
             // Splunk documents the number as that of the bad event, counted from 0; those before
             // it are taken, those behind it are not.
             (5 | 6 | 12 | 13 | 15, Some(bad)) => Verdict::Each(

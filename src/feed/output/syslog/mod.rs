@@ -2,7 +2,8 @@
 //!
 //! Syslog acknowledges nothing: what counts as taken is what the system has taken, and what a
 //! receiver loses when it dies is lost. A connection that was closed is seen before the next
-//! message goes into it.
+//! message goes into it; one that is ended here is ended in order, and the receiver is given time
+//! to read what is in it.
 
 mod wire;
 
@@ -21,6 +22,8 @@ use wire::Wire;
 
 /// The longest datagram that UDP has room for over IPv4.
 const MAX_DATAGRAM: usize = 65_507;
+/// The system's word for a datagram that is too long.
+const EMSGSIZE: i32 = rustix::io::Errno::MSGSIZE.raw_os_error();
 /// Bytes that are written to a stream at once.
 const AT_ONCE: usize = 256 * 1024;
 
@@ -154,8 +157,16 @@ impl Syslog {
             let message = std::mem::take(&mut self.message);
             let written = self.connected().map(|wire| wire.write(&message));
             self.message = message;
-            self.check_written(written?)?;
-            pending.settle_first(1);
+            match written? {
+                // A local socket, or a network without fragments, has its own limit.
+                Err(error) if error.raw_os_error() == Some(EMSGSIZE) => {
+                    pending.refuse(at, error.to_string());
+                }
+                written => {
+                    self.check_written(written)?;
+                    pending.settle_first(1);
+                }
+            }
         }
         Ok(())
     }

@@ -1,17 +1,22 @@
 //! Sockets that syslog goes through.
 
 use std::fmt;
-use std::io::{self, ErrorKind, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConnection, StreamOwned};
 
 use crate::feed::output::tls::Tls;
+
+/// How long a server has to turn down our certificate.
+const VERDICT: Duration = Duration::from_millis(200);
+/// How long a server has to read to the end of a stream and close it.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Where syslog goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,23 +120,7 @@ impl Wire {
             }
             Address::Tcp(to) => Self::Tcp(stream(to, timeout)?),
             Address::Tls(to) => {
-                let loaded = tls.load()?;
-                let mut roots = RootCertStore::empty();
-                let (added, _) = roots.add_parsable_certificates(loaded.roots);
-                if added == 0 {
-                    return Err("no usable authority to trust".to_owned());
-                }
-                let provider = Arc::new(rustls::crypto::ring::default_provider());
-                let config = ClientConfig::builder_with_provider(provider)
-                    .with_safe_default_protocol_versions()
-                    .map_err(|error| error.to_string())?
-                    .with_root_certificates(roots);
-                let config = match loaded.identity {
-                    None => config.with_no_client_auth(),
-                    Some(identity) => config
-                        .with_client_auth_cert(identity.chain, identity.key)
-                        .map_err(|error| error.to_string())?,
-                };
+                let config = tls.client_config()?;
                 let host = to.rsplit_once(':').map_or(to.as_str(), |(host, _)| host);
                 let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
                 let name = ServerName::try_from(host).map_err(|error| error.to_string())?;
@@ -141,6 +130,7 @@ impl Wire {
                 while connection.is_handshaking() {
                     connection.complete_io(&mut tcp).map_err(told)?;
                 }
+                admitted(&mut connection, &mut tcp, timeout).map_err(told)?;
                 Self::Tls(Box::new(StreamOwned::new(connection, tcp)))
             }
         })
@@ -186,6 +176,52 @@ impl Wire {
                     }
                 };
                 sock.set_nonblocking(false).is_err() || read
+            }
+        }
+    }
+}
+
+/// Waits a moment for what the server says of our certificate: in TLS 1.3 (RFC 8446, 4.4.2.4) it
+/// looks at it when the handshake is over for us, and what is written before its alert is lost.
+fn admitted(
+    connection: &mut ClientConnection,
+    tcp: &mut TcpStream,
+    timeout: Duration,
+) -> io::Result<()> {
+    tcp.set_read_timeout(Some(timeout.min(VERDICT)))?;
+    match connection.read_tls(tcp) {
+        Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+        // Tickets: it is content with us.
+        Ok(_) => drop(connection.process_new_packets().map_err(io::Error::other)?),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+        Err(error) => return Err(error),
+    }
+    tcp.set_read_timeout(Some(timeout))
+}
+
+impl Drop for Wire {
+    /// Ends a stream in order: a socket that is closed with something unread in it, a TLS ticket
+    /// for one, takes back what the other side has not got yet.
+    fn drop(&mut self) {
+        let tcp = match self {
+            Self::Unix(_) | Self::UnixStream(_) | Self::Udp(_) => return,
+            Self::Tcp(stream) => stream,
+            Self::Tls(stream) => {
+                stream.conn.send_close_notify();
+                let _ = stream.conn.write_tls(&mut stream.sock);
+                &mut stream.sock
+            }
+        };
+        let until = Instant::now() + GOODBYE;
+        let left =
+            || Some(until.saturating_duration_since(Instant::now())).filter(|d| !d.is_zero());
+        if tcp.shutdown(Shutdown::Write).is_err() {
+            return;
+        }
+        while let Some(left) = left() {
+            let read = tcp.set_read_timeout(Some(left)).and_then(|()| tcp.read(&mut [0; 1024]));
+            if !read.is_ok_and(|read| read > 0) {
+                break;
             }
         }
     }
