@@ -9,6 +9,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use super::args::{Cli, EXAMPLES, SchemaOf};
 use super::{Error, Status};
+use crate::ipsec::report;
 use crate::sink::{ecs, json, ocsf};
 
 /// The filter language: what can stand in an expression, and when it is true.
@@ -169,6 +170,7 @@ pub(super) fn schema(format: SchemaOf, out: &mut dyn Write) -> Result<Status, Er
         SchemaOf::Json => out.write_all(json::SCHEMA.as_bytes())?,
         SchemaOf::Ecs => out.write_all(ecs::SCHEMA.as_bytes())?,
         SchemaOf::Ocsf => out.write_all(ocsf::SCHEMA.as_bytes())?,
+        SchemaOf::Report => out.write_all(report::json::SCHEMA.as_bytes())?,
     }
     Ok(Status::Done)
 }

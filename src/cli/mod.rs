@@ -14,6 +14,7 @@ mod live;
 mod print;
 mod progress;
 mod reading;
+mod report;
 mod rules;
 mod ruleset;
 mod save;
@@ -66,6 +67,9 @@ pub fn run<A: Into<OsString> + Clone>(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Status {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    let is_report = report::is_meant(&args);
+    let args = if is_report { report::with_two_dashes(args) } else { args };
     let ended = match Cli::try_parse_from(args) {
         Ok(cli) => dispatch(cli, out, err),
         Err(help) if !help.use_stderr() => {
@@ -87,7 +91,7 @@ pub fn run<A: Into<OsString> + Clone>(
         out.flush()?;
         Ok(status)
     });
-    match ended {
+    let status = match ended {
         Ok(status) => status,
         Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Status::Done,
         Err(Error::Output(error)) => {
@@ -98,7 +102,9 @@ pub fn run<A: Into<OsString> + Clone>(
             let _ = writeln!(err, "pfscope: {}", printable(&message));
             Status::Usage
         }
-    }
+    };
+    // ipsec_report(1M): 0, otherwise 1.
+    if is_report { status.min(Status::Failed) } else { status }
 }
 
 /// A message that may repeat what the user typed, without control characters but line ends.

@@ -3,6 +3,7 @@
 #[cfg(feature = "live")]
 mod device;
 mod ipsec;
+mod report;
 mod rules;
 mod save;
 mod schemas;
@@ -20,6 +21,7 @@ use clap_complete::Shell;
 #[cfg(feature = "live")]
 pub(super) use device::Device;
 pub(super) use ipsec::{Ipsec, IpsecCommand, Record, Sas, Totals};
+pub(super) use report::{HostKind, JOURNAL, Report, SaKind};
 pub(super) use rules::{Explain, Rules, RulesFrom};
 pub(super) use save::Save;
 pub(super) use schemas::{EventFormat, Schemas};
@@ -232,6 +234,8 @@ pub(in crate::cli) enum SchemaOf {
     Ecs,
     /// --format ocsf
     Ocsf,
+    /// 'pfscope ipsec report --format json'
+    Report,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
