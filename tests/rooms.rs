@@ -35,17 +35,21 @@ const NEIGHBOURS: [(&str, &str); 4] = [
 ];
 
 /// Who may name a crate or a part of std: paths below src, folders with a slash at the end.
-const OWNERS: [(&str, &[&str]); 12] = [
+const OWNERS: [(&str, &[&str]); 13] = [
     ("arc_swap", &["ipsec/live.rs"]),
     ("base64", &["sink/community.rs"]),
     ("clap", &["cli/", "cli.rs"]),
     ("crossbeam_channel", &["engine.rs", "engine/", "capture/ahead.rs"]),
     ("etherparse", &["packet.rs", "packet/"]),
     ("hostname", &["cli/", "cli.rs"]),
+    ("nix", &["ipsec/report/interface.rs"]),
     ("nom", &["wire/", "vici/codec.rs"]),
     ("pcap", &["capture/"]),
     ("socket2", &["vici/"]),
-    ("serde_json", &["sink/", "summary.rs", "summary/", "ipsec/journal/", "cli/", "cli.rs"]),
+    (
+        "serde_json",
+        &["sink/", "summary.rs", "summary/", "ipsec/journal/", "ipsec/report/", "cli/", "cli.rs"],
+    ),
     ("sha1", &["sink/community.rs"]),
     ("twox_hash", &["sink/id.rs", "rules.rs", "rules/"]),
 ];

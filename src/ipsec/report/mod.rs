@@ -33,8 +33,6 @@ pub mod tunnel;
 
 #[cfg(test)]
 mod sample;
-#[cfg(test)]
-mod tests;
 
 pub use answers::Answers;
 pub use form::{Block, Form};
