@@ -152,11 +152,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
     match (&args.file, args.watch) {
         (_, Some(every)) => page::watch(args, &settings, every, out, err),
         (Some(path), None) => save::whole(path, |file| {
-            let mut page = Page::new(args, &settings)?;
+            let mut page = Page::new(args)?;
             print(args, &settings, &mut page, file, err)
         }),
         (None, None) => {
-            let mut page = Page::new(args, &settings)?;
+            let mut page = Page::new(args)?;
             print(args, &settings, &mut page, out, err)
         }
     }

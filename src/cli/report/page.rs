@@ -32,6 +32,8 @@ pub(super) struct Page<'a> {
     args: &'a Args,
     /// Several reports have their names above them.
     named: bool,
+    /// The option of the report that is being printed.
+    option: &'static str,
     old: Option<Old>,
     reasons: Reasons,
     /// Blocks of the report that is being printed.
@@ -51,7 +53,7 @@ struct Marks {
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn new(args: &'a Args, _: &Settings) -> Result<Self, Error> {
+    pub(super) fn new(args: &'a Args) -> Result<Self, Error> {
         let old = match &args.diff {
             None => None,
             Some(path) => {
@@ -68,7 +70,7 @@ impl<'a> Page<'a> {
         };
         let named = super::Kind::wanted(args).len() > 1;
         let (reasons, buffer) = (Reasons::default(), Vec::new());
-        Ok(Self { args, named, old, reasons, count: 0, marks: None, buffer })
+        Ok(Self { args, named, option: "", old, reasons, count: 0, marks: None, buffer })
     }
 
     fn is_text(&self) -> bool {
@@ -76,8 +78,8 @@ impl<'a> Page<'a> {
     }
 
     /// A report begins.
-    pub(super) fn begin(&mut self, option: &str, out: &mut dyn Write) -> io::Result<()> {
-        self.count = 0;
+    pub(super) fn begin(&mut self, option: &'static str, out: &mut dyn Write) -> io::Result<()> {
+        (self.count, self.option) = (0, option);
         self.reasons = Reasons::default();
         if self.is_text() && self.named {
             writeln!(out, "\nREPORT: ipsec_report {option}")?;
@@ -98,7 +100,10 @@ impl<'a> Page<'a> {
         self.count += 1;
         match self.args.format {
             Format::Text => writeln!(out, "n/a: {}", escaped(why.as_bytes())),
-            Format::Json => writeln!(out, "{}", json!({"v": 1, "type": "note", "id": why})),
+            Format::Json => {
+                let note = json!({"v": 1, "type": "note", "id": self.option, "why": why});
+                writeln!(out, "{note}")
+            }
         }
     }
 
@@ -232,7 +237,7 @@ pub(super) fn watch(
     err: &mut dyn Write,
 ) -> Result<Status, Error> {
     let stop = stop_by_signal()?;
-    let mut page = Page::new(args, settings)?;
+    let mut page = Page::new(args)?;
     let is_terminal = io::stdout().is_terminal() && args.format == Format::Text;
     if is_terminal {
         page.marks = Some(Marks { color: settings.color, ..Marks::default() });
