@@ -673,7 +673,6 @@ fn what_has_changed_since() {
         "- ike_sa v1 1ac8663330d277fe",
         "- ipsec_sa v1/v1net in e4a898a8",
         "+ ipsec_sa o\\xffdd\\x0a/ah out 0a00000b",
-        "    number: 3 -> 1",
     ] {
         assert!(text.lines().any(|own| own == line), "{line}: {text}");
     }
@@ -708,10 +707,12 @@ fn watching_on_a_pipe_prints_pages() {
     assert!(rest.len() % page.len() == 0, "a page is printed as a whole");
 }
 
-/// Ten thousand IKE_SAs of a CHILD_SA each: twenty thousand IPsec SAs.
+/// Ten thousand IKE_SAs of a CHILD_SA each (`cargo test --release`): twenty thousand IPsec SAs, in
+/// two seconds and 256 MiB.
 #[test]
 fn ten_thousand_sas() {
-    const SAS: usize = 10_000;
+    // Without optimization it takes longer.
+    const SAS: usize = if cfg!(debug_assertions) { 1000 } else { 10_000 };
     let genuine = genuine();
     let mut told = Told { stats: values(&[("x", "y")]), ..Told::default() };
     let (sa, conn) =
@@ -770,7 +771,6 @@ fn ten_thousand_sas() {
         assert_eq!(text.matches("-- IPsec SA --").count(), 2 * SAS);
         assert_eq!(text.matches("-- Tunnel Policy Rule --").count(), SAS + SAS);
         eprintln!("{what}: {} SAs, {took:?}, {} KiB", 2 * SAS, peak);
-        // Without optimization it takes longer.
         let limit = Duration::from_secs(if cfg!(debug_assertions) { 60 } else { 2 });
         assert!(took < limit, "{what}: {took:?}");
         assert!(peak < 256 * 1024, "{what}: {peak} KiB");

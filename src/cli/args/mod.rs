@@ -73,6 +73,7 @@ Examples:
   pfscope --format ecs --observer fw1 --internal-net 10.0.0.0/8 -r pflog > pflog.ndjson
   pfscope --fields ts,pflog.rulenr,net.src,net.dport -r pflog 'inbound and tcp'
   pfscope summary /var/log/pflog*
+  pfscope ipsec report -host active                as ipsec_report(1M) prints it
   pfscope vici list-sas                            what swanctl --list-sas asks for
 
 Exit status: 0 done; 1 something could not be read or written (what could be read was printed);

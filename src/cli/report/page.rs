@@ -181,26 +181,32 @@ impl<'a> Page<'a> {
         }
         let name = |block: &Map<String, Json>| {
             let text = |key: &str| block.get(key).and_then(Json::as_str).unwrap_or_default();
-            escaped(format!("{} {}", text("type"), text("id")).as_bytes())
+            printable(&format!("{} {}", text("type"), text("id")))
         };
         match change {
             Change::Added(block) => writeln!(out, "+ {}", name(&block)),
             Change::Removed(block) => writeln!(out, "- {}", name(&block)),
             Change::Changed { kind, id, fields } => {
-                writeln!(out, "~ {}", escaped(format!("{kind} {id}").as_bytes()))?;
+                writeln!(out, "~ {}", printable(&format!("{kind} {id}")))?;
                 for (path, before, now) in fields {
                     let word = |value: Option<Json>| match value {
                         None => "n/a".to_owned(),
-                        Some(Json::String(text)) => escaped(text.as_bytes()),
+                        Some(Json::String(text)) => printable(&text),
                         Some(value) => value.to_string(),
                     };
-                    let path = escaped(path.as_bytes());
+                    let path = printable(&path);
                     writeln!(out, "    {path}: {} -> {}", word(before), word(now))?;
                 }
                 Ok(())
             }
         }
     }
+}
+
+/// Text of JSON, in which bytes that are no text are written `\xNN` already.
+fn printable(text: &str) -> String {
+    let parts: Vec<String> = text.split('\\').map(|part| escaped(part.as_bytes())).collect();
+    parts.join("\\")
 }
 
 impl Marks {
@@ -261,4 +267,26 @@ pub(super) fn watch(
         }
     }
     Ok(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_changed_is_marked() {
+        let mut marks = Marks::default();
+        let page = |marks: &mut Marks, block: &str| {
+            let mut out = Vec::new();
+            marks.print(("sa", b"a".to_vec()), block.as_bytes(), &mut out).unwrap();
+            marks.next_page();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(page(&mut marks, "SPI: 1\nbytes: 5\n"), "SPI: 1\nbytes: 5\n", "the first");
+        assert_eq!(page(&mut marks, "SPI: 1\nbytes: 6\n"), "SPI: 1\nbytes: 6 <\n");
+        assert_eq!(page(&mut marks, "SPI: 1\nbytes: 6\n"), "SPI: 1\nbytes: 6\n");
+        marks.color = true;
+        assert_eq!(page(&mut marks, "SPI: 2\nbytes: 6\n"), "\x1b[7mSPI: 2\x1b[m\nbytes: 6\n");
+        assert_eq!(printable("o\\xff\n\x1b"), "o\\xff\\x0a\\x1b");
+    }
 }

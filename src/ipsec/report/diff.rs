@@ -78,10 +78,11 @@ fn key(object: &Map<String, Json>) -> Option<(String, String)> {
     Some((text("type")?, text("id")?))
 }
 
-/// The values by their paths; how they were found is no value.
+/// The values by their paths; how they were found is no value, nor is a running number.
 fn flat(object: Map<String, Json>) -> BTreeMap<String, Json> {
     let mut all = BTreeMap::new();
-    let kept = object.into_iter().filter(|(key, _)| !matches!(&**key, "v" | "derived" | "na"));
+    let kept =
+        object.into_iter().filter(|(key, _)| !matches!(&**key, "v" | "number" | "derived" | "na"));
     let mut open: Vec<(String, Json)> = kept.collect();
     while let Some((path, value)) = open.pop() {
         match value {

@@ -53,11 +53,17 @@ impl Traffic {
     }
 }
 
-/// The protocol that two sides have in common: ALL if neither says, the one that one says.
+/// The protocols that the selectors of both sides name: ALL if none does.
 pub(super) fn protocol(local: &[Traffic], remote: &[Traffic]) -> Field {
-    let all = Field::known("ALL");
-    let said = local.iter().chain(remote).map(|traffic| &traffic.protocol);
-    said.filter(|protocol| **protocol != all).next().cloned().unwrap_or(all)
+    let mut names: Vec<&[u8]> = Vec::new();
+    for traffic in local.iter().chain(remote) {
+        match &traffic.protocol {
+            Field::Known(Value::Text(name)) if name == b"ALL" || names.contains(&&**name) => {}
+            Field::Known(Value::Text(name)) => names.push(name),
+            unread => return unread.clone(),
+        }
+    }
+    Field::known(if names.is_empty() { b"ALL".to_vec() } else { names.join(b", ".as_slice()) })
 }
 
 /// A protocol's name in capitals, or its number.
