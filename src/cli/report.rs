@@ -363,8 +363,10 @@ fn audit(
     if let (None, [path]) = (&args.audit, &*files)
         && !fs::exists(path).unwrap_or(false)
     {
-        let why =
-            format!("there is no journal {}: 'pfscope ipsec record' writes one", path.display());
+        let why = format!(
+            "there is no journal {0}: 'pfscope ipsec record --to {0}' writes one",
+            path.display()
+        );
         page.note(&why, out)?;
         return Ok(Status::Done);
     }

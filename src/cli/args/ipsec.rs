@@ -53,7 +53,7 @@ pub(in crate::cli) enum IpsecCommand {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Record {
     /// The journal; one that is there is gone on with
-    #[arg(long, value_name = "FILE", default_value = super::report::JOURNAL)]
+    #[arg(long, value_name = "FILE")]
     pub(in crate::cli) to: PathBuf,
     /// The daemon's VICI socket
     #[arg(long, value_name = "URI", default_value = DEFAULT)]

@@ -10,7 +10,7 @@ use super::Device;
 use super::{Common, Format};
 use crate::vici::{DEFAULT, Uri};
 
-/// The journal that 'pfscope ipsec record' writes, if it is not told otherwise.
+/// The journal that is read where none is named: 'pfscope ipsec record' is to write it there.
 pub(in crate::cli) const JOURNAL: &str = "/var/log/sas.ndjson";
 
 /// Report SAs, policies, tunnels, interfaces, the cache and the audit trail, as ipsec_report(1M)

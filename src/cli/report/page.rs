@@ -88,7 +88,7 @@ impl<'a> Page<'a> {
     }
 
     /// A line above blocks that have none of their own.
-    pub(super) fn title(&mut self, title: &str, out: &mut dyn Write) -> io::Result<()> {
+    pub(super) fn title(&self, title: &str, out: &mut dyn Write) -> io::Result<()> {
         if self.is_text() && self.old.is_none() {
             writeln!(out, "{title}")?;
         }

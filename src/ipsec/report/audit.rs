@@ -174,7 +174,8 @@ fn number(ike: Option<&IkeSa<'_>>) -> Field {
 /// What an event says has changed.
 fn change(name: &[u8], message: &Section, ike: &IkeSa<'_>) -> Vec<u8> {
     let hosts = |ike: &IkeSa<'_>| {
-        let host = |host: Option<std::net::IpAddr>| host.map_or("?".to_owned(), |h| h.to_string());
+        let host =
+            |host: Option<std::net::IpAddr>| host.map_or_else(|| "?".to_owned(), |h| h.to_string());
         format!("{} - {}", host(ike.local_host()), host(ike.remote_host()))
     };
     let up = if views::is_up(message) { "up" } else { "down" };
@@ -194,7 +195,7 @@ fn change(name: &[u8], message: &Section, ike: &IkeSa<'_>) -> Vec<u8> {
         _ => {}
     }
     let spis = |child: &views::ChildSa<'_>| {
-        let spi = |spi: Option<u32>| spi.map_or("?".to_owned(), |spi| format!("{spi:X}"));
+        let spi = |spi: Option<u32>| spi.map_or_else(|| "?".to_owned(), |spi| format!("{spi:X}"));
         format!("SPI in {} out {}", spi(child.spi_in()), spi(child.spi_out()))
     };
     for child in ike.children() {

@@ -341,8 +341,8 @@ fn lifetimes(conf: Option<&ChildConf<'_>>) -> Proposal {
 pub(super) fn transform(child: &ChildSa<'_>) -> Option<String> {
     let (cipher, integrity) = (cipher(child), integrity(child));
     let protocol = child.protocol()?;
-    cipher.is_some().then_some(()).or(integrity.is_some().then_some(()))?;
-    Some(algorithm::transform(protocol, cipher.as_deref(), integrity.as_deref()))
+    let is_known = cipher.is_some() || integrity.is_some();
+    is_known.then(|| algorithm::transform(protocol, cipher.as_deref(), integrity.as_deref()))
 }
 
 fn pair(child: &ChildSa<'_>) -> Pair {

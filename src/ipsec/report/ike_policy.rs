@@ -80,7 +80,8 @@ impl Row {
         let encr = live.and_then(|ike| {
             ike.encr_alg().map(|name| algorithm::ike_cipher(name, ike.encr_keysize()))
         });
-        let hash = live.map(|ike| ike.integ_alg().map_or("(AEAD)".into(), algorithm::integrity));
+        let hash =
+            live.map(|ike| ike.integ_alg().map_or_else(|| "(AEAD)".into(), algorithm::integrity));
         let group = live.and_then(|ike| ike.dh_group()).map(|name| {
             algorithm::group(name).map_or_else(|| escaped(name), |number| number.to_string())
         });

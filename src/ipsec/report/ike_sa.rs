@@ -165,7 +165,7 @@ fn further(ike: &IkeSa<'_>) -> Vec<Line> {
         let items: Vec<_> = items.iter().map(|item| escaped(item)).collect();
         (!items.is_empty()).then(|| items.join(" "))
     };
-    let other = ike.remote_eap_id().or(ike.remote_xauth_id());
+    let other = ike.remote_eap_id().or_else(|| ike.remote_xauth_id());
     vec![
         more("Number", "uniqueid", Field::maybe(ike.uniqueid())),
         more("Local ID", "local_id", Field::maybe(ike.local_id())),

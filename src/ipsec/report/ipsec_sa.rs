@@ -96,7 +96,7 @@ pub fn rows<'a>(
 
 /// False of a trap's.
 pub(super) fn is_sa(child: &ChildSa<'_>) -> bool {
-    child.state() != Some(b"ROUTED") && child.spi_in().or(child.spi_out()).is_some()
+    child.state() != Some(b"ROUTED") && (child.spi_in().is_some() || child.spi_out().is_some())
 }
 
 impl Row {
