@@ -568,7 +568,8 @@ fn reports_say_what_swanctl_and_ip_say() {
     let text = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
     let mut found: Vec<_> =
         interfaces.iter().map(|row| (text(row, "name"), text(row, "address"))).collect();
-    (expected.sort(), found.sort());
+    expected.sort();
+    found.sort();
     assert_eq!(found, expected);
     let wire = interfaces.iter().find(|row| row["address"] == "192.0.2.1").unwrap();
     assert_eq!((&wire["ipsec"], &wire["up"]), (&"On".into(), &true.into()));

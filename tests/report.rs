@@ -704,7 +704,7 @@ fn watching_on_a_pipe_prints_pages() {
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();
     assert!(child.wait().unwrap().success());
-    assert!(rest.len() % page.len() == 0, "a page is printed as a whole");
+    assert!(rest.len().is_multiple_of(page.len()), "a page is printed as a whole");
 }
 
 /// Ten thousand IKE_SAs of a CHILD_SA each (`cargo test --release`): twenty thousand IPsec SAs, in
