@@ -81,6 +81,7 @@ fuzz:
 bench:
 	@sh contrib/setup test
 	$(CARGO) bench --locked
+	$(CARGO) test --locked --release --test report ten_thousand -- --nocapture
 
 testdata:
 	$(CARGO) run --locked --example testdata

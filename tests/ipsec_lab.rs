@@ -383,3 +383,203 @@ const READ: [&[&str]; 14] = [
     &["get-algorithms"],
     &["get-counters"],
 ];
+
+/// What swanctl has of a key, behind the first of these words.
+fn raw<'t>(text: &'t str, behind: &str, key: &str) -> Option<&'t str> {
+    let rest = &text[text.find(behind)? + behind.len()..];
+    let (_, value) = rest.split_once(&format!("{key}="))?;
+    value.split([' ', '}', ']']).next().map(|value| value.trim_start_matches('['))
+}
+
+/// Every value of a report that swanctl and ip have too is what they say.
+#[test]
+#[ignore = "needs root and strongSwan: make test-ipsec"]
+fn reports_say_what_swanctl_and_ip_say() {
+    let Some(lab) = Lab::up() else { return };
+    let uri = lab.uri("a");
+    let conf = lab.path("more.conf");
+    let more = "connections {
+        gw-gw {
+            local_addrs = 192.0.2.1
+            remote_addrs = 192.0.2.2
+            local { auth = psk \n id = a.example }
+            remote { auth = psk \n id = b.example }
+            children {
+                net-net { local_ts = 10.1.0.0/16 \n remote_ts = 10.2.0.0/16 \n rekey_bytes = 5000000 }
+                late { local_ts = 10.1.0.1[udp/53] \n remote_ts = 10.2.0.9 \n start_action = trap \n priority = 7 }
+            }
+        }
+        shunts { \n remote_addrs = 127.0.0.1
+            children {
+                lan { mode = pass \n local_ts = 10.1.0.1 \n remote_ts = 10.1.0.0/24 \n start_action = trap }
+                no { mode = drop \n local_ts = 10.1.0.1 \n remote_ts = 10.66.0.0/24 \n start_action = trap }
+            }
+        }
+    }";
+    fs::write(&conf, more).unwrap();
+    let swanctl = |arguments: &[&str]| -> String {
+        let output =
+            Command::new("swanctl").args(arguments).args(["--uri", &uri]).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let loaded = swanctl(&["--load-conns", "--file", conf.to_str().unwrap()]);
+    assert!(loaded.contains("loaded 2 connections"), "{loaded}");
+    lab.run(&["initiate"]);
+    lab.run(&["ping", "7"]);
+    // In the namespace of the daemon, for its interfaces.
+    let report = |options: &[&str]| -> Vec<Value> {
+        let output = Command::new("ip")
+            .args(["netns", "exec", "pfscope-a", env!("CARGO_BIN_EXE_pfscope"), "ipsec", "report"])
+            .args(options)
+            .args(["--format", "json", "--vici", &uri])
+            .output()
+            .unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && err.is_empty(), "{options:?}: {err}");
+        json(&String::from_utf8(output.stdout).unwrap())
+    };
+    let (sas, conns, policies) = (
+        swanctl(&["--list-sas", "--raw"]),
+        swanctl(&["--list-conns", "--raw"]),
+        swanctl(&["--list-pols", "--trap", "--drop", "--pass", "--raw"]),
+    );
+    let all = report(&["-sa", "all"]);
+    let (ike, child) = sas.split_once("child-sas {").unwrap();
+    let ike = |key: &str| raw(ike, "", key).unwrap_or_else(|| panic!("{key}: {sas}"));
+    let child = |key: &str| raw(child, "", key).unwrap_or_else(|| panic!("{key}: {sas}"));
+    let [sa, out, inward] = &all[..] else { panic!("{all:?}") };
+    for (field, expected) in [
+        ("index", format!("{}:{}", ike("initiator-spi"), ike("responder-spi"))),
+        ("local", format!("{}/{}", ike("local-host"), ike("local-port"))),
+        ("remote", format!("{}/{}", ike("remote-host"), ike("remote-port"))),
+        ("auth_record", format!("{} - {}", ike("local-id"), ike("remote-id"))),
+        ("local_id", ike("local-id").to_owned()),
+        ("remote_id", ike("remote-id").to_owned()),
+        ("ke", ike("dh-group").to_owned()),
+        ("policy", "gw-gw".to_owned()),
+        ("role", "Initiator".to_owned()),
+        ("state", "Established".to_owned()),
+        ("auth_method", "PSK".to_owned()),
+    ] {
+        assert_eq!(sa[field], expected, "{field}: {sas}");
+    }
+    assert_eq!((ike("initiator"), ike("state")), ("yes", "ESTABLISHED"));
+    assert!(conns.contains("class=pre-shared key"));
+    assert_eq!(sa["version"].to_string(), ike("version"));
+    assert_eq!(sa["uniqueid"].to_string(), ike("uniqueid"));
+    // The manner of ipsec_report: the bits behind the cipher's first word.
+    let (cipher, bits) = (ike("encr-alg"), ike("encr-keysize"));
+    let (head, tail) = cipher.split_once('_').unwrap();
+    assert_eq!(sa["encr"], format!("{head}{bits}-{}", tail.replace('_', "-")));
+    let hash = sa["hash"].as_str().unwrap().replace('-', "_");
+    assert!(ike("integ-alg").starts_with(&hash), "{hash}");
+    let prf = sa["prf"].as_str().unwrap().replace('-', "_");
+    assert_eq!(ike("prf-alg"), format!("PRF_{prf}"));
+    let known = [("CURVE_25519", 31), ("ECP_256", 19), ("MODP_2048", 14), ("MODP_3072", 15)];
+    let number = known.iter().find(|(name, _)| *name == ike("dh-group")).unwrap().1;
+    assert_eq!(sa["dh_group"], number);
+    // Seconds may have passed between the two.
+    let near = |value: &Value, expected: i64| (value.as_i64().unwrap() - expected).abs() <= 2;
+    let seconds = |key: &str| -> i64 { child(key).parse().unwrap() };
+    for (row, way) in [(out, "out"), (inward, "in")] {
+        let of = |key: &str| child(&format!("{key}-{way}")).to_owned();
+        assert_eq!(row["spi"], format!("0x{}", of("spi")));
+        assert_eq!(row["current"]["bytes"].to_string(), of("bytes"));
+        assert_eq!(row["packets"].to_string(), of("packets"));
+        assert_eq!((&row["packets"], &row["current"]["bytes"]), (&7.into(), &(7 * 84).into()));
+        assert!(near(&row["last_used_s"], of("use").parse().unwrap()));
+        assert!(near(&row["current"]["addtime_s"], seconds("install-time")));
+        assert_eq!(row["hard"]["addtime_s"], seconds("install-time") + seconds("life-time"));
+        assert_eq!(row["soft"]["addtime_s"], seconds("install-time") + seconds("rekey-time"));
+        assert_eq!(row["soft"]["bytes"], 5_000_000);
+        assert_eq!((&row["state"], child("state")), (&"MATURE".into(), "INSTALLED"));
+        assert_eq!(row["reqid"].to_string(), child("reqid"));
+        assert_eq!(row["encr_alg"], child("encr-alg"));
+        assert_eq!(row["protocol"], child("protocol"));
+        assert_eq!(row["encap"], child("encap") == "yes");
+        let hosts = [ike("local-host"), ike("remote-host")];
+        let [src, dst] = if way == "out" { hosts } else { [hosts[1], hosts[0]] };
+        assert_eq!((&row["src"], &row["dst"]), (&src.into(), &dst.into()));
+    }
+    let active = report(&["-host", "active"]);
+    let find = |rows: &[Value], name: &str| -> Value {
+        rows.iter()
+            .find(|row| row["name"] == name)
+            .unwrap_or_else(|| panic!("{name}: {rows:?}"))
+            .clone()
+    };
+    let net = find(&active, "net-net");
+    assert_eq!(net["src"][0]["addr"], child("local-ts"));
+    assert_eq!(net["dst"][0]["addr"], child("remote-ts"));
+    assert_eq!(net["cookie"].to_string(), child("reqid"));
+    assert_eq!(net["state"], "Ready");
+    assert_eq!(net["sa_pairs"][0]["spi_in"], inward["spi"]);
+    assert_eq!(net["sa_pairs"][0]["spi_out"], out["spi"]);
+    let conf = |key: &str| raw(&conns, "net-net {", key).unwrap().to_owned();
+    assert_eq!(net["proposals"][0]["lifetime_s"].to_string(), conf("rekey_time"));
+    let kbytes = conf("rekey_bytes").parse::<u64>().unwrap() / 1024;
+    assert_eq!(net["proposals"][0]["lifetime_kbytes"], kbytes);
+    for (name, action, mode) in
+        [("late", "Dynamic key SA", "TUNNEL"), ("lan", "Pass", "PASS"), ("no", "Discard", "DROP")]
+    {
+        let (row, policy) = (find(&active, name), format!("/{name} {{"));
+        assert_eq!(row["action"], action);
+        assert_eq!(raw(&policies, &policy, "mode"), Some(mode), "{policies}");
+        let local = raw(&policies, &policy, "local-ts").unwrap();
+        assert_eq!(row["src"][0]["addr"], local.split('[').next().unwrap());
+        assert_eq!(row["dst"][0]["addr"], raw(&policies, &policy, "remote-ts").unwrap());
+    }
+    let late = find(&active, "late");
+    assert_eq!((&late["state"], &late["priority"]), (&"SPI(s) Not Established".into(), &7.into()));
+    assert_eq!((&late["protocol"], &late["src"][0]["port"]), (&"UDP".into(), &53.into()));
+    assert_eq!(active.last().unwrap()["name"], "default");
+    let configured = report(&["-host", "configured"]);
+    assert_eq!(configured.len(), 5, "{configured:?}");
+    let ike_policy = &report(&["-ike"])[0];
+    assert_eq!(ike_policy["lifetime_s"].to_string(), raw(&conns, "gw-gw {", "rekey_time").unwrap());
+    assert_eq!(ike_policy["local"], raw(&conns, "gw-gw {", "local_addrs").unwrap());
+    assert_eq!(ike_policy["version"], raw(&conns, "gw-gw {", "version").unwrap());
+    let tunnel = find(&report(&["-tunnel"]), "net-net");
+    assert_eq!(tunnel["tunnel_src"], ike("local-host"));
+    assert_eq!(tunnel["sas"][0]["spi"], inward["spi"]);
+    assert_eq!(tunnel["sas"][1]["direction"], "OUTBOUND");
+    let lists = report(&["-bypass"]);
+    let listed: Vec<_> =
+        lists.iter().map(|row| (row["type"].as_str(), row["address"].as_str())).collect();
+    assert_eq!(
+        listed,
+        [(Some("bypass"), Some("10.1.0.1/32")), (Some("discard"), Some("10.1.0.1/32"))]
+    );
+    let down = report(&["--down"]);
+    assert_eq!(
+        (down.len(), &down[0]["child"], &down[0]["state"]),
+        (1, &"late".into(), &"Trap".into())
+    );
+    let told = Command::new("ip").args(["-n", "pfscope-a", "-o", "addr"]).output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    let mut expected: Vec<(String, String)> = told
+        .lines()
+        .map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            (words[1].to_owned(), words[3].split('/').next().unwrap().to_owned())
+        })
+        .collect();
+    let interfaces = report(&["-ip"]);
+    let text = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
+    let mut found: Vec<_> =
+        interfaces.iter().map(|row| (text(row, "name"), text(row, "address"))).collect();
+    expected.sort();
+    found.sort();
+    assert_eq!(found, expected);
+    let wire = interfaces.iter().find(|row| row["address"] == "192.0.2.1").unwrap();
+    assert_eq!((&wire["ipsec"], &wire["up"]), (&"On".into(), &true.into()));
+    let loopback = interfaces.iter().find(|row| row["address"] == "127.0.0.1").unwrap();
+    assert_eq!(loopback["ipsec"], "Off");
+    let counters = report(&["--counters"]);
+    let told = swanctl(&["--counters", "--all", "--raw"]);
+    for key in ["ike-init-out-req", "ike-init-in-resp", "child-rekey"] {
+        let count = counters.iter().find(|row| row["id"] == "gw-gw").unwrap()[key].to_string();
+        assert_eq!(Some(&*count), raw(&told, "gw-gw {", key), "{key}: {told}");
+    }
+    assert_eq!(report(&["--stats"])[0]["ikesas.total"], 1);
+}

@@ -37,7 +37,7 @@ const NEIGHBOURS: [(&str, &str); 5] = [
 ];
 
 /// Who may name a crate or a part of std: paths below src, folders with a slash at the end.
-const OWNERS: [(&str, &[&str]); 18] = [
+const OWNERS: [(&str, &[&str]); 19] = [
     ("arc_swap", &["ipsec/live.rs"]),
     ("base64", &["sink/community.rs"]),
     ("caps", &["sandbox/"]),
@@ -47,11 +47,15 @@ const OWNERS: [(&str, &[&str]); 18] = [
     ("etherparse", &["packet.rs", "packet/"]),
     ("hostname", &["cli/", "cli.rs"]),
     ("landlock", &["sandbox/"]),
+    ("nix", &["ipsec/report/interface.rs", "sandbox/", "sandbox.rs"]),
     ("nom", &["wire/", "vici/codec.rs"]),
     ("pcap", &["capture/"]),
     ("pledge", &["sandbox/"]),
     ("seccompiler", &["sandbox/"]),
-    ("serde_json", &["sink/", "summary.rs", "summary/", "ipsec/journal/", "cli/", "cli.rs"]),
+    (
+        "serde_json",
+        &["sink/", "summary.rs", "summary/", "ipsec/journal/", "ipsec/report/", "cli/", "cli.rs"],
+    ),
     ("sha1", &["sink/community.rs"]),
     ("socket2", &["vici/"]),
     ("twox_hash", &["sink/id.rs", "rules.rs", "rules/"]),

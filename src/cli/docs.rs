@@ -9,6 +9,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use super::args::{Cli, EXAMPLES, SchemaOf};
 use super::{Error, Status};
+use crate::ipsec::report;
 use crate::sink::{ecs, json, ocsf};
 
 /// The filter language: what can stand in an expression, and when it is true.
@@ -149,6 +150,16 @@ AH by SPI and one of the addresses, IKE by its SPIs, what is in the clear by the
 SA counts from a second before the daemon tells of it until 10 seconds after its end. Packets of a \
 device that name an SA nobody knows wait for the daemon a second at most, files never. A daemon that \
 does not answer is told of once and tried again.";
+/// What of reports a reader has to know.
+const REPORTS: &str = "\
+pfscope ipsec report prints the reports of HP-UX's ipsec_report(1M) for strongSwan, in its layout and \
+words; options may be written as there (-sa ike) or with two dashes. A value followed by (derived) is \
+computed or concluded from something else, n/a has no source: --explain tells how, and why. -v adds what \
+ipsec_report does not have. -cache is a match of pf's flows with SAs and policies: the kernel's own cache \
+is not told. Without --vici the usual socket is asked; --sas JOURNAL [--at TIME] reads what ipsec record \
+has kept. -audit without a file reads the journal of --sas, else /var/log/sas.ndjson. -file is written \
+whole or not at all. --diff OLD.json tells what has changed since a report of --format json. The exit \
+status is 0, otherwise 1.";
 /// What of several and of growing files a reader has to know.
 const FILES: &str = "\
 --follow reads a file from its start and goes on as it grows, until SIGINT or SIGTERM. A file that \
@@ -169,6 +180,7 @@ pub(super) fn schema(format: SchemaOf, out: &mut dyn Write) -> Result<Status, Er
         SchemaOf::Json => out.write_all(json::SCHEMA.as_bytes())?,
         SchemaOf::Ecs => out.write_all(ecs::SCHEMA.as_bytes())?,
         SchemaOf::Ocsf => out.write_all(ocsf::SCHEMA.as_bytes())?,
+        SchemaOf::Report => out.write_all(report::json::SCHEMA.as_bytes())?,
     }
     Ok(Status::Done)
 }
@@ -209,6 +221,8 @@ fn render(page: &mut Vec<u8>) -> io::Result<()> {
     more.text([roman(RULES)]);
     more.control("SH", ["IPSEC"]);
     more.text([roman(IPSEC)]);
+    more.control("SH", ["IPSEC REPORTS"]);
+    more.text([roman(REPORTS)]);
     more.control("SH", ["SEVERAL AND GROWING FILES"]);
     more.text([roman(FILES)]);
     more.control("SH", ["EXAMPLES AND EXIT STATUS"]);

@@ -1,5 +1,6 @@
 //! `pfscope ipsec`: the journal of an IKE daemon's SAs, and what tunnels have carried.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::ipsec::totals::{Name, Total};
 use crate::ipsec::{GRACE, Table};
 use crate::text::{escaped, push_json_escaped};
 use crate::time::{Clock, Precision, Timestamp};
+use crate::vici::message::Section;
 
 /// How long the daemon's events are waited for before the stop flag is looked at.
 const WAIT: Duration = Duration::from_millis(200);
@@ -25,6 +27,7 @@ const MEGABYTE: u64 = 1_000_000;
 
 pub(super) fn run(args: &Ipsec, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     match &args.command {
+        IpsecCommand::Report(args) => super::report::run(args, out, err),
         IpsecCommand::Record(args) => record(args, err),
         IpsecCommand::Totals(args) => totals(args, out, err),
     }
@@ -49,7 +52,9 @@ fn record(args: &Record, err: &mut dyn Write) -> Result<Status, Error> {
     let failed = |error: std::io::Error| Error::Usage(format!("--to {name}: {error}"));
     let mut writer = Writer::open(&args.to, limits, now()).map_err(failed)?;
     begin(&mut writer, &table)?;
-    let feed = Feed::start(args.vici.clone(), Duration::from_secs(args.every))?;
+    let feed = Feed::recording(args.vici.clone(), Duration::from_secs(args.every))?;
+    // What the file has of each kind.
+    let mut kept: HashMap<Vec<u8>, Vec<Section>> = HashMap::new();
     let mut listing = false;
     while !stop.load(Ordering::Relaxed) {
         let records = feed.next_within(WAIT);
@@ -64,9 +69,16 @@ fn record(args: &Record, err: &mut dyn Write) -> Result<Status, Error> {
             if !listing && is_listed(record) && writer.is_full(now()) {
                 writer.rotate(now())?;
                 begin(&mut writer, &table)?;
+                kept.clear();
             }
             listing = is_listed(record);
             table.apply(*at, record);
+            if let journal::Record::Snapshot(name, sections) = record {
+                if kept.get(name) == Some(sections) {
+                    continue;
+                }
+                kept.insert(name.clone(), sections.clone());
+            }
             writer.record(*at, record)?;
             lost |= matches!(record, journal::Record::Dropped(_));
         }

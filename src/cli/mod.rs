@@ -18,6 +18,7 @@ mod live;
 mod print;
 mod progress;
 mod reading;
+mod report;
 mod rights;
 mod rules;
 mod ruleset;
@@ -87,7 +88,8 @@ pub fn run<A: Into<OsString> + Clone>(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Status {
-    start(Cli::try_parse_from(args), out, err)
+    let (args, is_report) = arguments(args);
+    start(Cli::try_parse_from(args), is_report, out, err)
 }
 
 /// Runs the program in a process of its own, as [`run`]. Once its sources are open the process
@@ -97,14 +99,27 @@ pub fn run_process<A: Into<OsString> + Clone>(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Status {
+    let (args, is_report) = arguments(args);
     let mut cli = Cli::try_parse_from(args);
     if let Ok(cli) = &mut cli {
         cli.own_process();
     }
-    start(cli, out, err)
+    start(cli, is_report, out, err)
 }
 
-fn start(cli: Result<Cli, clap::Error>, out: &mut dyn Write, err: &mut dyn Write) -> Status {
+/// The arguments as clap takes them, and whether a report is meant, whose options have one dash.
+fn arguments<A: Into<OsString>>(args: impl IntoIterator<Item = A>) -> (Vec<OsString>, bool) {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    let is_report = report::is_meant(&args);
+    (if is_report { report::with_two_dashes(args) } else { args }, is_report)
+}
+
+fn start(
+    cli: Result<Cli, clap::Error>,
+    is_report: bool,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Status {
     let ended = match cli {
         Ok(cli) => dispatch(cli, out, err),
         Err(help) if !help.use_stderr() => {
@@ -126,7 +141,7 @@ fn start(cli: Result<Cli, clap::Error>, out: &mut dyn Write, err: &mut dyn Write
         out.flush()?;
         Ok(status)
     });
-    match ended {
+    let status = match ended {
         Ok(status) => status,
         Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Status::Done,
         Err(Error::Output(error)) => {
@@ -141,7 +156,9 @@ fn start(cli: Result<Cli, clap::Error>, out: &mut dyn Write, err: &mut dyn Write
             let _ = writeln!(err, "pfscope: {}", printable(&message));
             Status::Usage
         }
-    }
+    };
+    // ipsec_report(1M): 0, otherwise 1.
+    if is_report { status.min(Status::Failed) } else { status }
 }
 
 /// A message that may repeat what the user typed, without control characters but line ends.

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::journal::Record;
+use super::report::interface;
 use crate::time::Timestamp;
 use crate::vici::message::Section;
 use crate::vici::views::{self, Stats};
@@ -16,6 +17,8 @@ use crate::vici::{Connection, Error, Monitor, Options, Update, Uri, Watch};
 
 /// The events that change SAs.
 const EVENTS: [&str; 5] = ["ike-updown", "child-updown", "ike-rekey", "child-rekey", "ike-update"];
+/// The events of an audit trail besides.
+const AUDIT: [&str; 2] = ["alert", "log"];
 
 /// How long CHILD_SAs are asked for one by one, at most.
 const ONE_BY_ONE: Duration = Duration::from_secs(20);
@@ -27,9 +30,11 @@ pub(super) fn options() -> Options {
 
 /// All SAs.
 #[derive(Debug)]
-struct List {
-    sas: Vec<Section>,
-    complete: bool,
+pub(super) struct List {
+    pub(super) sas: Vec<Section>,
+    pub(super) complete: bool,
+    /// What else was asked for, with its name.
+    snapshots: Vec<(&'static str, Vec<Section>)>,
 }
 
 /// A daemon that is followed.
@@ -45,6 +50,32 @@ impl Feed {
         let events = EVENTS.map(str::to_owned).to_vec();
         let watch = Watch { uri, options: options(), events, refresh: Some(refresh) };
         Monitor::start(watch, list).map(Self)
+    }
+
+    /// The same with all that a journal keeps: the log, alerts, and with each list the
+    /// configuration, policies, counters and the host's interfaces.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn recording(uri: Uri, refresh: Duration) -> std::io::Result<Self> {
+        let events = EVENTS.iter().chain(&AUDIT).map(|&event| event.to_owned()).collect();
+        let is_here = uri.warning().is_none();
+        let watch = Watch { uri, options: options(), events, refresh: Some(refresh) };
+        Monitor::start(watch, move |connection| {
+            let mut list = list(connection)?;
+            list.snapshots =
+                vec![("list-conns", conns(connection)?), ("list-policies", policies(connection)?)];
+            let counters = counters(connection)?.into_iter().collect();
+            let stats = optional(connection, "stats", &Section::new())?.into_iter().collect();
+            list.snapshots.extend([("get-counters", counters), ("stats", stats)]);
+            if is_here {
+                let interfaces = interface::of_system().unwrap_or_default();
+                let sections = interfaces.iter().map(interface::Interface::section).collect();
+                list.snapshots.push(("interfaces", sections));
+            }
+            Ok(list)
+        })
+        .map(Self)
     }
 
     /// What comes next, within so long: one thing may be several records.
@@ -82,17 +113,20 @@ fn records(update: Update<List>) -> Vec<Record> {
         Update::Down(error) => vec![Record::Down(error.to_string())],
         Update::Dropped(count) => vec![Record::Dropped(count)],
         Update::Undecodable(_) => vec![Record::Dropped(1)],
-        Update::Synced(List { sas, complete }) => {
+        Update::Synced(List { sas, complete, snapshots }) => {
             let told = sas.into_iter().map(|sa| Record::Event(b"list-sa".to_vec(), sa));
-            told.chain([Record::Listed { complete }]).collect()
+            let kept = snapshots
+                .into_iter()
+                .map(|(name, sections)| Record::Snapshot(name.as_bytes().to_vec(), sections));
+            told.chain([Record::Listed { complete }]).chain(kept).collect()
         }
         Update::Event(_) => Vec::new(),
     }
 }
 
 /// Lists all SAs. That one cannot be decoded, or was dropped, makes the list incomplete.
-fn list(connection: &mut Connection) -> Result<List, Error> {
-    let mut complete = true;
+pub(super) fn list(connection: &mut Connection) -> Result<List, Error> {
+    let (mut complete, snapshots) = (true, Vec::new());
     let mut sas = stream(connection, "list-sas", "list-sa", &Section::new(), &mut complete)?;
     let expected = match connection.request("stats", &Section::new()) {
         // Half-open ones come and go between the two requests.
@@ -103,11 +137,41 @@ fn list(connection: &mut Connection) -> Result<List, Error> {
         Err(error) => return Err(error),
     };
     let Some(expected) = expected.filter(|&expected| numbers(&sas) < expected) else {
-        return Ok(List { sas, complete });
+        return Ok(List { sas, complete, snapshots });
     };
     sas.extend(one_by_one(connection, &sas, &mut complete)?);
     complete &= numbers(&sas) >= expected;
-    Ok(List { sas, complete })
+    Ok(List { sas, complete, snapshots })
+}
+
+/// All connections of the configuration.
+pub(super) fn conns(connection: &mut Connection) -> Result<Vec<Section>, Error> {
+    stream(connection, "list-conns", "list-conn", &Section::new(), &mut true)
+}
+
+/// The policies that wait for packets (trap) or are without IKE: charon lists none unless it is
+/// asked for a kind.
+pub(super) fn policies(connection: &mut Connection) -> Result<Vec<Section>, Error> {
+    let kinds = Section::new().with("trap", "yes").with("drop", "yes").with("pass", "yes");
+    stream(connection, "list-policies", "list-policy", &kinds, &mut true)
+}
+
+/// The counters of all connections; `None` without the plugin.
+pub(super) fn counters(connection: &mut Connection) -> Result<Option<Section>, Error> {
+    optional(connection, "get-counters", &Section::new().with("all", "yes"))
+}
+
+/// The reply of a command that a daemon may lack.
+pub(super) fn optional(
+    connection: &mut Connection,
+    command: &str,
+    request: &Section,
+) -> Result<Option<Section>, Error> {
+    match connection.request(command, request) {
+        Ok(reply) => Ok(Some(reply)),
+        Err(error) if error.is_harmless() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// How many IKE_SAs there are in a list.

@@ -10,6 +10,7 @@ mod index;
 pub mod journal;
 mod live;
 mod policy;
+pub mod report;
 pub mod sa;
 pub mod selector;
 pub mod services;

@@ -173,7 +173,7 @@ impl<'a> IkeSa<'a> {
     }
 
     /// Its CHILD_SAs.
-    pub fn children(&self) -> impl Iterator<Item = ChildSa<'a>> {
+    pub fn children(&self) -> impl Iterator<Item = ChildSa<'a>> + use<'a> {
         let children = self.section.section("child-sas").into_iter().flat_map(Section::sections);
         children.map(|(key, section)| ChildSa { key, section })
     }
@@ -308,7 +308,7 @@ impl<'a> Conn<'a> {
     }
 
     /// Its children.
-    pub fn children(&self) -> impl Iterator<Item = ChildConf<'a>> {
+    pub fn children(&self) -> impl Iterator<Item = ChildConf<'a>> + use<'a> {
         let children = self.section.section("children").into_iter().flat_map(Section::sections);
         children.map(|(name, section)| ChildConf { name, section })
     }

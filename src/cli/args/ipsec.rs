@@ -20,7 +20,7 @@ pub(in crate::cli) struct Sas {
     pub(in crate::cli) sas: Vec<PathBuf>,
 }
 
-/// IPsec: keep a journal of the IKE daemon's SAs, and what tunnels have carried
+/// IPsec: reports, a journal of the IKE daemon's SAs, and what tunnels have carried
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -28,7 +28,8 @@ pub(in crate::cli) struct Sas {
 Examples:
   pfscope ipsec record --to /var/log/sas.ndjson
   pfscope -n -e -r /var/log/pflog --sas /var/log/sas.ndjson 'tunnel net-net'
-  pfscope ipsec totals --sas /var/log/sas.ndjson"
+  pfscope ipsec totals --sas /var/log/sas.ndjson
+  pfscope ipsec report -host active"
 )]
 pub(in crate::cli) struct Ipsec {
     #[command(subcommand)]
@@ -37,13 +38,15 @@ pub(in crate::cli) struct Ipsec {
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum IpsecCommand {
+    Report(Box<super::report::Report>),
     Record(Record),
     Totals(Totals),
 }
 
 /// Write what the IKE daemon tells of its SAs to a journal, until SIGINT or SIGTERM
 ///
-/// The journal has all SAs at the start and from time to time, and every event: an object a line,
+/// The journal has all SAs at the start and from time to time, every event, the daemon's log (at
+/// its usual level), and configuration, policies and counters as they change: an object a line,
 /// each written at once. With it 'pfscope -r pflog --sas JOURNAL' names the tunnel of a packet at
 /// the packet's time, over rekeys and restarts of the daemon. While the daemon does not answer it
 /// is tried again.

@@ -5,6 +5,7 @@ mod device;
 #[cfg(feature = "feed")]
 mod feed;
 mod ipsec;
+mod report;
 mod rights;
 mod rules;
 mod save;
@@ -25,6 +26,7 @@ pub(super) use device::Device;
 #[cfg(feature = "feed")]
 pub(super) use feed::Feed;
 pub(super) use ipsec::{Ipsec, IpsecCommand, Record, Sas, Totals};
+pub(super) use report::{HostKind, JOURNAL, Report, SaKind};
 #[cfg(feature = "live")]
 use rights::Relinquish;
 use rights::Sandbox;
@@ -105,6 +107,7 @@ Examples:
   pfscope --fields ts,pflog.rulenr,net.src,net.dport -r pflog 'inbound and tcp'
   pfscope summary /var/log/pflog*
   pfscope feed --config /etc/pfscope/feed.toml     to a SIEM, at least once
+  pfscope ipsec report -host active                as ipsec_report(1M) prints it
   pfscope vici list-sas                            what swanctl --list-sas asks for
 
 Signals: SIGUSR1 (SIGINFO, ^T, on BSD) prints a live capture's counters; SIGINT and SIGTERM end it
@@ -273,6 +276,8 @@ pub(in crate::cli) enum SchemaOf {
     Ecs,
     /// --format ocsf
     Ocsf,
+    /// 'pfscope ipsec report --format json'
+    Report,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -18,6 +18,7 @@ struct Line {
     kind: String,
     name: Option<Bytes>,
     message: Option<Tree>,
+    messages: Option<Vec<Tree>>,
     complete: Option<bool>,
     why: Option<String>,
     count: Option<u64>,
@@ -38,6 +39,8 @@ struct Written<'r> {
     name: Option<BytesRef<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<TreeRef<'r>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    messages: Option<Vec<TreeRef<'r>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     complete: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,6 +105,7 @@ pub(super) fn push(out: &mut Vec<u8>, at: Timestamp, record: &Record) {
         pfscope: None,
         name: None,
         message: None,
+        messages: None,
         complete: None,
         why: None,
         count: None,
@@ -120,6 +124,11 @@ pub(super) fn push(out: &mut Vec<u8>, at: Timestamp, record: &Record) {
             line.kind = "event";
             line.name = Some(BytesRef(name));
             line.message = Some(TreeRef(message));
+        }
+        Record::Snapshot(name, messages) => {
+            line.kind = "snapshot";
+            line.name = Some(BytesRef(name));
+            line.messages = Some(messages.iter().map(TreeRef).collect());
         }
         Record::Totals(totals) => {
             let (ended, running) = totals.parts();
@@ -147,6 +156,10 @@ pub(super) fn parse(line: &[u8]) -> Option<(Timestamp, Record)> {
         "listed" => Record::Listed { complete: line.complete? },
         "dropped" => Record::Dropped(line.count?),
         "event" => Record::Event(line.name?.0, line.message?.0),
+        "snapshot" => {
+            let messages = line.messages?.into_iter().map(|tree| tree.0).collect();
+            Record::Snapshot(line.name?.0, messages)
+        }
         "totals" => {
             let ended = line.tunnels?.into_iter().map(Account::read).collect::<Option<Vec<_>>>()?;
             Record::Totals(Totals::restore(ended, line.running?.into_iter().map(Open::read)))
@@ -253,6 +266,7 @@ mod tests {
             Record::Down("EOF".to_owned()),
             Record::Listed { complete: false },
             Record::Dropped(7),
+            Record::Snapshot(b"stats".to_vec(), vec![Section::new().with("a", "b")]),
             Record::Event(b"child\xff-updown".to_vec(), Section::new().with("up", "yes")),
             Record::Totals(Totals::restore([(name, total)], [running])),
         ] {

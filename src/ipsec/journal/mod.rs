@@ -7,6 +7,7 @@
 //! {…,"type":"up"}                                      connected
 //! {…,"type":"event","name":"list-sa","message":{…}}    one of a list's SAs, or an event
 //! {…,"type":"listed","complete":true}                  the end of the list
+//! {…,"type":"snapshot","name":"list-conns","messages":[…]}   all of a kind, if it has changed
 //! {…,"type":"dropped","count":3}                       events that came faster than they went
 //! {…,"type":"down","why":"…"}                          the connection is gone
 //! ```
@@ -19,7 +20,7 @@ mod reader;
 mod tree;
 mod writer;
 
-pub use reader::{Journal, Trouble};
+pub use reader::{Journal, Trouble, each, each_of};
 pub use writer::{Limits, Writer};
 
 use crate::ipsec::table::Table;
@@ -45,6 +46,9 @@ pub enum Record {
         /// All SAs are in it.
         complete: bool,
     },
+    /// All there is of a kind: the events of `list-conns` and `list-policies`, the replies of
+    /// `get-counters` and `stats`, the host's `interfaces`.
+    Snapshot(Vec<u8>, Vec<Section>),
     /// So many events were lost.
     Dropped(u64),
 }
@@ -53,7 +57,7 @@ impl Table {
     /// Takes what a record says.
     pub fn apply(&mut self, at: Timestamp, record: &Record) {
         match record {
-            Record::Start | Record::Up | Record::Dropped(_) => {}
+            Record::Start | Record::Up | Record::Dropped(_) | Record::Snapshot(..) => {}
             Record::Totals(totals) => self.set_totals(totals.clone()),
             Record::Down(_) => self.gone(at),
             Record::Event(name, message) => self.event(at, name, message),

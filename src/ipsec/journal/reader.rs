@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use super::line;
+use super::{Record, line};
 use crate::ipsec::index::Index;
 use crate::ipsec::services::Services;
 use crate::ipsec::table::Table;
@@ -30,6 +30,14 @@ pub struct Trouble {
     pub torn: bool,
 }
 
+/// Gives each record of a file.
+///
+/// # Errors
+/// When it cannot be opened or read.
+pub fn each_of(path: &Path, take: impl FnMut(Timestamp, Record)) -> io::Result<Trouble> {
+    each(BufReader::new(File::open(path)?), take)
+}
+
 impl Journal {
     /// An empty journal: packets may come for so long after their SA has ended.
     pub fn new(grace: std::time::Duration) -> Self {
@@ -48,32 +56,8 @@ impl Journal {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn add_from(&mut self, mut reader: impl BufRead) -> io::Result<Trouble> {
-        let (mut line, mut number, mut trouble) = (Vec::new(), 0_u64, Trouble::default());
-        loop {
-            line.clear();
-            let read = reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)?;
-            if read == 0 {
-                break;
-            }
-            number += 1;
-            let whole = line.last() == Some(&b'\n');
-            if whole && line.iter().all(u8::is_ascii_whitespace) {
-                continue;
-            }
-            match line::parse(&line) {
-                Some((at, record)) => self.table.apply(at, &record),
-                None if !whole && reader.fill_buf()?.is_empty() => trouble.torn = true,
-                None => {
-                    trouble.unknown += 1;
-                    trouble.first.get_or_insert(number);
-                    if !whole {
-                        skip_line(&mut reader)?;
-                    }
-                }
-            }
-        }
-        Ok(trouble)
+    pub fn add_from(&mut self, reader: impl BufRead) -> io::Result<Trouble> {
+        each(reader, |at, record| self.table.apply(at, &record))
     }
 
     /// When the first record of a file was written.
@@ -95,6 +79,41 @@ impl Journal {
     pub const fn table(&self) -> &Table {
         &self.table
     }
+}
+
+/// Gives each record of a journal with its time.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn each(
+    mut reader: impl BufRead,
+    mut take: impl FnMut(Timestamp, Record),
+) -> io::Result<Trouble> {
+    let (mut line, mut number, mut trouble) = (Vec::new(), 0_u64, Trouble::default());
+    loop {
+        line.clear();
+        let read = reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            break;
+        }
+        number += 1;
+        let whole = line.last() == Some(&b'\n');
+        if whole && line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        match line::parse(&line) {
+            Some((at, record)) => take(at, record),
+            None if !whole && reader.fill_buf()?.is_empty() => trouble.torn = true,
+            None => {
+                trouble.unknown += 1;
+                trouble.first.get_or_insert(number);
+                if !whole {
+                    skip_line(&mut reader)?;
+                }
+            }
+        }
+    }
+    Ok(trouble)
 }
 
 /// Steps over the rest of a line that is too long.
