@@ -1,6 +1,7 @@
 //! `pfscope ipsec`: the journal of an IKE daemon's SAs, and what tunnels have carried.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::args::{Format, Ipsec, IpsecCommand, Record, Totals};
-use super::reading::stop_by_signal;
+use super::reading::Interrupt;
 use super::tunnels::{journal, warn};
 use super::{Error, Status};
 use crate::ipsec::feed::{Feed, now};
@@ -31,7 +32,9 @@ pub(super) fn run(args: &Ipsec, out: &mut dyn Write, err: &mut dyn Write) -> Res
 }
 
 fn record(args: &Record, err: &mut dyn Write) -> Result<Status, Error> {
-    let stop = stop_by_signal()?;
+    let interrupt = Interrupt::new()?;
+    let stop = Arc::clone(&interrupt.flag);
+    interrupt.watch();
     warn(&args.vici, err);
     let name = args.to.display();
     let limits = Limits {
