@@ -22,6 +22,11 @@ use crate::time::{Precision, Timestamp};
 use crate::wire::ByteOrder;
 use crate::wire::link::LinkType;
 
+/// Who may open devices.
+#[cfg(target_os = "linux")]
+const WHO_MAY: &str = "be root, or have CAP_NET_RAW (setcap cap_net_raw+ep pfscope)";
+#[cfg(not(target_os = "linux"))]
+const WHO_MAY: &str = "be root, or of the users who may read /dev/bpf";
 /// How long the kernel may keep packets to hand on several at once. In immediate mode Linux has
 /// a slot of the largest size for each packet, so that its buffer holds a thirtieth; elsewhere
 /// immediate mode costs nothing.
@@ -138,9 +143,14 @@ impl Opened {
 
 /// libpcap's words for an error.
 pub(super) fn message(error: Error) -> String {
-    match error {
+    let message = match error {
         Error::PcapError(message) => message,
         other => other.to_string(),
+    };
+    let refused = ["Operation not permitted", "Permission denied", "permission to"];
+    match refused.iter().any(|words| message.contains(words)) {
+        true => format!("{message}: {WHO_MAY}"),
+        false => message,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use serde_json::json;
@@ -22,6 +22,8 @@ use crate::time::{Clock, Precision, Timestamp};
 
 /// How long the daemon's events are waited for before the stop flag is looked at.
 const WAIT: Duration = Duration::from_millis(200);
+/// How long the last list is waited for.
+const LAST_LIST: Duration = Duration::from_secs(1);
 const MEGABYTE: u64 = 1_000_000;
 
 pub(super) fn run(args: &Ipsec, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
@@ -53,14 +55,23 @@ fn record(args: &Record, err: &mut dyn Write) -> Result<Status, Error> {
     let mut writer = Writer::open(&args.to, limits, now()).map_err(failed)?;
     begin(&mut writer, &table)?;
     let feed = Feed::start(args.vici.clone(), Duration::from_secs(args.every))?;
-    let mut listing = false;
-    while !stop.load(Ordering::Relaxed) {
+    let (mut listing, mut up) = (false, false);
+    // The last list has what SAs have carried until the end.
+    let mut last: Option<Instant> = None;
+    while last.is_none_or(|asked| up && asked.elapsed() < LAST_LIST) {
         let records = feed.next_within(WAIT);
-        let mut lost = false;
+        let (mut lost, mut listed) = (false, false);
         for (at, record) in &records {
             match record {
-                journal::Record::Down(why) => writeln!(err, "pfscope: {why}; trying again")?,
-                journal::Record::Up => writeln!(err, "pfscope: {}: connected", args.vici)?,
+                journal::Record::Down(why) => {
+                    up = false;
+                    writeln!(err, "pfscope: {why}; trying again")?;
+                }
+                journal::Record::Up => {
+                    up = true;
+                    writeln!(err, "pfscope: {}: connected", args.vici)?;
+                }
+                journal::Record::Listed { .. } => listed = true,
                 _ => {}
             }
             // A file begins with a list.
@@ -74,7 +85,14 @@ fn record(args: &Record, err: &mut dyn Write) -> Result<Status, Error> {
             lost |= matches!(record, journal::Record::Dropped(_));
         }
         table.forget(now());
-        if lost {
+        if last.is_some() && listed {
+            break;
+        }
+        let ends = last.is_none() && stop.load(Ordering::Relaxed);
+        if ends {
+            last = Some(Instant::now());
+        }
+        if lost || ends {
             feed.refresh();
         }
     }
