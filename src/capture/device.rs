@@ -22,11 +22,25 @@ use crate::time::{Precision, Timestamp};
 use crate::wire::ByteOrder;
 use crate::wire::link::LinkType;
 
+/// Who may open devices.
+#[cfg(target_os = "linux")]
+const WHO_MAY: &str = "be root, or have CAP_NET_RAW (setcap cap_net_raw+ep pfscope)";
+#[cfg(not(target_os = "linux"))]
+const WHO_MAY: &str = "be root, or of the users who may read /dev/bpf";
+
 /// How long the kernel may keep packets to hand on several at once. In immediate mode Linux has
 /// a slot of the largest size for each packet, so that its buffer holds a thirtieth; elsewhere
 /// immediate mode costs nothing.
 #[cfg(target_os = "linux")]
 const GATHER_MS: i32 = 20;
+/// The kernel's buffer. It is made of blocks of 256 KiB, and one that has waited for `GATHER_MS` is
+/// handed on though a single packet is in it: libpcap's own 2 MiB are full after 160 ms in which
+/// the thread is not run, however few packets come. These are after a second.
+#[cfg(target_os = "linux")]
+const BUFFER: Option<i32> = Some(16 << 20);
+/// The system's own.
+#[cfg(not(target_os = "linux"))]
+const BUFFER: Option<i32> = None;
 /// How often what the kernel dropped is looked at, while packets come.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// The end waits so long for what the kernel still gathers, and no longer for what still comes.
@@ -47,7 +61,7 @@ pub struct Settings {
     pub snaplen: u32,
     /// Also take packets that are not for this host.
     pub promiscuous: bool,
-    /// The kernel's buffer in bytes; the system's own size if `None`.
+    /// The kernel's buffer in bytes; if `None`, 16 MiB on Linux, elsewhere the system's own size.
     pub buffer: Option<i32>,
     /// Hand each packet on as it comes, where several at once would be the system's way.
     pub immediate: bool,
@@ -111,7 +125,7 @@ impl Opened {
         {
             inactive = inactive.immediate_mode(true);
         }
-        if let Some(bytes) = settings.buffer {
+        if let Some(bytes) = settings.buffer.or(BUFFER) {
             inactive = inactive.buffer_size(bytes);
         }
         let mut capture = inactive.open().and_then(Capture::setnonblock)?;
@@ -138,9 +152,14 @@ impl Opened {
 
 /// libpcap's words for an error.
 pub(super) fn message(error: Error) -> String {
-    match error {
+    let message = match error {
         Error::PcapError(message) => message,
         other => other.to_string(),
+    };
+    let refused = ["Operation not permitted", "Permission denied", "permission to"];
+    match refused.iter().any(|words| message.contains(words)) {
+        true => format!("{message}: {WHO_MAY}"),
+        false => message,
     }
 }
 

@@ -9,14 +9,14 @@ use std::sync::atomic::AtomicBool;
 use signal_hook::consts::SIGHUP;
 
 use super::args::Feed;
-use super::reading::stop_by_signal;
+use super::reading::Interrupt;
 use super::{Error, Status, printable};
 use crate::feed::config::{self, Config, Source, Span};
 use crate::feed::supervisor::{self, Options, Supervisor};
 
 pub(super) fn run(args: &Feed, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     let config = configuration(args).map_err(Error::Usage)?;
-    let stop = stop_by_signal()?;
+    let stop = Interrupt::watched()?;
     let say = Arc::new(|what: &str| {
         // Nobody is left to tell if standard error is gone.
         let _ = writeln!(io::stderr(), "pfscope: feed: {}", printable(what));

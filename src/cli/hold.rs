@@ -1,5 +1,5 @@
 //! Packets of a device that name an SA nobody knows are held while the IKE daemon is asked. Files
-//! never wait.
+//! never wait. The devices' threads read on meanwhile.
 
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,8 @@ const MAX_UNKNOWN: usize = 256;
 /// Holds batches that have packets of SAs which are not known yet.
 pub(super) struct Hold {
     live: Option<Live>,
+    /// The first answer of the daemon has been waited for.
+    begun: bool,
     /// Until when none is held.
     rest: Option<Instant>,
 }
@@ -25,12 +27,17 @@ pub(super) struct Hold {
 impl Hold {
     /// While this daemon is asked; without one nothing is held.
     pub(super) const fn new(live: Option<Live>) -> Self {
-        Self { live, rest: None }
+        Self { live, begun: false, rest: None }
     }
 
-    /// Waits until the SAs of the batch's packets are known, a second at most.
+    /// Waits until the SAs of the batch's packets are known, a second at most; before the first
+    /// batch, until it is known whether the daemon answers.
     pub(super) fn prepare(&mut self, batch: &Batch) {
         let Some(live) = &self.live else { return };
+        if !self.begun {
+            live.ready(HOLD);
+            self.begun = true;
+        }
         let index = live.tunnels().now();
         let frames = batch.frames().filter_map(|(_, interface, frame)| {
             let event = decode(frame, interface.order, Writer::new(interface.order));

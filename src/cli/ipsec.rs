@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::args::{Format, Ipsec, IpsecCommand, Record, Totals};
-use super::reading::stop_by_signal;
+use super::reading::Interrupt;
 use super::tunnels::{journal, warn};
 use super::{Error, Status};
 use crate::ipsec::feed::{Feed, now};
@@ -23,6 +24,8 @@ use crate::vici::message::Section;
 
 /// How long the daemon's events are waited for before the stop flag is looked at.
 const WAIT: Duration = Duration::from_millis(200);
+/// How long the last list is waited for.
+const LAST_LIST: Duration = Duration::from_secs(1);
 const MEGABYTE: u64 = 1_000_000;
 
 pub(super) fn run(args: &Ipsec, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
@@ -34,7 +37,7 @@ pub(super) fn run(args: &Ipsec, out: &mut dyn Write, err: &mut dyn Write) -> Res
 }
 
 fn record(args: &Record, err: &mut dyn Write) -> Result<Status, Error> {
-    let stop = stop_by_signal()?;
+    let stop = Interrupt::watched()?;
     warn(&args.vici, err);
     let name = args.to.display();
     let limits = Limits {
@@ -55,14 +58,23 @@ fn record(args: &Record, err: &mut dyn Write) -> Result<Status, Error> {
     let feed = Feed::recording(args.vici.clone(), Duration::from_secs(args.every))?;
     // What the file has of each kind.
     let mut kept: HashMap<Vec<u8>, Vec<Section>> = HashMap::new();
-    let mut listing = false;
-    while !stop.load(Ordering::Relaxed) {
+    let (mut listing, mut up) = (false, false);
+    // The last list has what SAs have carried until the end.
+    let mut last: Option<Instant> = None;
+    while last.is_none_or(|asked| up && asked.elapsed() < LAST_LIST) {
         let records = feed.next_within(WAIT);
-        let mut lost = false;
+        let (mut lost, mut listed) = (false, false);
         for (at, record) in &records {
             match record {
-                journal::Record::Down(why) => writeln!(err, "pfscope: {why}; trying again")?,
-                journal::Record::Up => writeln!(err, "pfscope: {}: connected", args.vici)?,
+                journal::Record::Down(why) => {
+                    up = false;
+                    writeln!(err, "pfscope: {why}; trying again")?;
+                }
+                journal::Record::Up => {
+                    up = true;
+                    writeln!(err, "pfscope: {}: connected", args.vici)?;
+                }
+                journal::Record::Listed { .. } => listed = true,
                 _ => {}
             }
             // A file begins with a list.
@@ -83,7 +95,14 @@ fn record(args: &Record, err: &mut dyn Write) -> Result<Status, Error> {
             lost |= matches!(record, journal::Record::Dropped(_));
         }
         table.forget(now());
-        if lost {
+        if last.is_some() && listed {
+            break;
+        }
+        let ends = last.is_none() && stop.load(Ordering::Relaxed);
+        if ends {
+            last = Some(Instant::now());
+        }
+        if lost || ends {
             feed.refresh();
         }
     }

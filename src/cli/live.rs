@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::args::Device;
-use super::reading::{Consumed, Reading, stop_by_signal};
+use super::reading::{Consumed, Interrupt, Reading};
 use super::rights::Rights;
 use super::service::Service;
 use super::signals::Watch;
@@ -163,7 +163,8 @@ pub(super) fn open(
     rights.announce(err);
     let service = Service::of_environment()
         .map_err(|error| Error::Usage(format!("NOTIFY_SOCKET: {error}")))?;
-    let stop = stop_by_signal()?;
+    let interrupt = Interrupt::new()?;
+    let stop = Arc::clone(&interrupt.flag);
     let mut settings = settings(args, filter)?;
     // Heard by the manager in half of what it waits for.
     settings.pulse = service.as_ref().and_then(Service::pulse).map(|pulse| pulse / 2);
@@ -178,6 +179,7 @@ pub(super) fn open(
     introduce(&live, snaplen, err)?;
     // The devices' threads start when the first batch is filled.
     rights.with_service(service.is_some()).enter(err)?;
+    interrupt.watch();
     Ok(Some(Opened { live, service, names: args.interfaces.join(",") }))
 }
 

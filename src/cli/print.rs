@@ -113,6 +113,10 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
     let job = Job { args, style, offsets, saver };
     #[cfg(feature = "live")]
     if !args.device.interfaces.is_empty() {
+        if args.sources.follow || args.sources.from_start {
+            let message = "--follow and --from-start are of files (-r): a device never ends";
+            return Err(Error::Usage(message.to_owned()));
+        }
         return job.print_devices(rights, &mut settings, &sinks, out, err);
     }
     if args.read.is_empty() {
@@ -180,7 +184,8 @@ impl Job<'_> {
         err: &mut dyn Write,
     ) -> Result<Status, Error> {
         let Self { args, style, offsets, saver } = self;
-        let (_known, damaged) = Known::new(&args.tunnels, &mut settings.selection, err)?;
+        let (known, damaged) = Known::new(&args.tunnels, &mut settings.selection, err)?;
+        known.iter().for_each(Known::ready);
         let mut printer = Printer::new(args, settings, sinks, style, saver);
         let rights = match args.sources.follow {
             true => rights.with_followed(&args.read),

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use super::args::Common;
 use super::color;
@@ -29,6 +30,8 @@ use crate::time::Timestamp;
 
 /// How long records are still taken after SIGINT or SIGTERM.
 const LAST_RECORDS: Duration = Duration::from_secs(1);
+/// Signals within this time are one: timeout(1) sends its own to the process and to its group.
+const ONE_SIGNAL: Duration = Duration::from_millis(100);
 
 /// What the shared options come to.
 pub(super) struct Settings {
@@ -71,14 +74,43 @@ impl Settings {
     }
 }
 
-/// A flag that the first SIGINT or SIGTERM sets; the second one ends the program at once.
-pub(super) fn stop_by_signal() -> io::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))?;
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+/// What the first SIGINT or SIGTERM sets. A second one ends the program at once.
+pub(super) struct Interrupt {
+    pub(super) flag: Arc<AtomicBool>,
+    /// Another signal is a second one.
+    again: Arc<AtomicBool>,
+    signals: Signals,
+}
+
+impl Interrupt {
+    pub(super) fn new() -> io::Result<Self> {
+        let (flag, again) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&again))?;
+            signal_hook::flag::register(signal, Arc::clone(&flag))?;
+        }
+        let signals = Signals::new([SIGINT, SIGTERM])?;
+        Ok(Self { flag, again, signals })
     }
-    Ok(stop)
+
+    /// The flag alone, of a command that keeps its rights.
+    pub(super) fn watched() -> io::Result<Arc<AtomicBool>> {
+        let interrupt = Self::new()?;
+        let flag = Arc::clone(&interrupt.flag);
+        interrupt.watch();
+        Ok(flag)
+    }
+
+    /// Looks out for the second signal, in a thread that begins after rights have been given up.
+    pub(super) fn watch(self) {
+        let Self { again, mut signals, .. } = self;
+        thread::spawn(move || {
+            if signals.forever().next().is_some() {
+                thread::sleep(ONE_SIGNAL);
+                again.store(true, Ordering::Relaxed);
+            }
+        });
+    }
 }
 
 /// The zone of TZ or of the system. A TZ that names a summer time but not when it is has the rules
@@ -104,6 +136,8 @@ pub(super) struct Reading<'e> {
     at_end: bool,
     /// Set by SIGINT and SIGTERM where these are to end the reading, not the program.
     stop: Option<Arc<AtomicBool>>,
+    /// Watched from when rights have been given up.
+    interrupt: Option<Interrupt>,
     /// What a source says while it is read.
     remarks: Option<Receiver<Remark>>,
 }
@@ -143,6 +177,7 @@ impl<'e> Reading<'e> {
             rights: None,
             at_end: false,
             stop: None,
+            interrupt: None,
             remarks: None,
         }
     }
@@ -150,7 +185,21 @@ impl<'e> Reading<'e> {
     /// The files of a command that prints when all is read: SIGINT and SIGTERM end the reading, a
     /// second one the program.
     pub(super) fn printing_at_end(rights: Rights, err: &'e mut dyn Write) -> Result<Self, Error> {
-        Ok(Self { at_end: true, stop: Some(stop_by_signal()?), ..Self::new(rights, err)? })
+        let mut reading = Self::new(rights, err)?;
+        reading.at_end = true;
+        reading.stop = Some(reading.interrupted()?);
+        Ok(reading)
+    }
+
+    /// What SIGINT and SIGTERM set from now on.
+    pub(super) fn interrupted(&mut self) -> io::Result<Arc<AtomicBool>> {
+        let interrupt = Interrupt::new()?;
+        let flag = Arc::clone(&interrupt.flag);
+        match self.rights {
+            Some(_) => self.interrupt = Some(interrupt),
+            None => interrupt.watch(),
+        }
+        Ok(flag)
     }
 
     /// Tells what a source says from now on.
@@ -185,7 +234,9 @@ impl<'e> Reading<'e> {
 
     /// Gives up what no source needs that is still to be opened.
     fn give_up_rights(&mut self) -> Result<(), Error> {
-        self.rights.take().map_or(Ok(()), |rights| rights.enter(self.err))
+        self.rights.take().map_or(Ok(()), |rights| rights.enter(self.err))?;
+        self.interrupt.take().into_iter().for_each(Interrupt::watch);
+        Ok(())
     }
 
     /// Reads an open source, as [`Reading::file`].

@@ -257,9 +257,9 @@ impl Saver {
         for (counters, &(kind, number)) in counters.iter().zip(&self.sections.numbers) {
             let counted = Statistics {
                 ts,
-                received: counters.received.into(),
-                if_dropped: counters.if_dropped.into(),
-                dropped: counters.dropped.into(),
+                received: counters.received,
+                if_dropped: counters.if_dropped,
+                dropped: counters.dropped,
             };
             kind.push_statistics(number, counted, &mut blocks);
         }

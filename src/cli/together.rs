@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Error;
 use super::args::Sources;
-use super::reading::{Reading, stop_by_signal};
+use super::reading::Reading;
 use crate::capture::Records;
 use crate::capture::file::File;
 use crate::capture::follow::Follow;
@@ -59,7 +59,7 @@ pub(super) fn open(
     offsets: &Offsets,
     reading: &mut Reading<'_>,
 ) -> Result<Option<Box<dyn Records>>, Error> {
-    let stop = args.follow.then(stop_by_signal).transpose()?;
+    let stop = args.follow.then(|| reading.interrupted()).transpose()?;
     let (tell, told) = channel();
     let mut sources: Vec<(PathBuf, Box<dyn Records>)> = Vec::new();
     for path in files {

@@ -17,10 +17,6 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// What is known of tunnels, and from where.
 pub(super) struct Known {
     tunnels: Tunnels,
-    #[cfg_attr(
-        not(feature = "live"),
-        expect(dead_code, reason = "it is followed while this lives")
-    )]
     live: Option<Live>,
 }
 
@@ -46,7 +42,6 @@ impl Known {
                 let _ = writeln!(io::stderr(), "pfscope: --vici: {what}");
             });
             let live = live.map_err(|error| Error::Usage(format!("--vici: {error}")))?;
-            live.ready(PATIENCE);
             return Ok((Some(Self { tunnels: live.tunnels(), live: Some(live) }), true));
         }
         if args.sas.is_empty() {
@@ -54,6 +49,11 @@ impl Known {
         }
         let (journal, whole) = journal(&args.sas, err)?;
         Ok((Some(Self { tunnels: Tunnels::new(journal.index()), live: None }), whole))
+    }
+
+    /// Waits for the first answer of the daemon, before files are read. Devices are read meanwhile.
+    pub(super) fn ready(&self) {
+        self.live.iter().for_each(|live| live.ready(PATIENCE));
     }
 
     /// The daemon that is followed.

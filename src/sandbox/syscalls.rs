@@ -283,9 +283,9 @@ fn refused(plan: &Plan) -> Result<Rules, Box<dyn Error>> {
         rules.insert(libc::SYS_socket, sockets);
     }
     // What is sent by a connection names no address: a service manager's, a signal's own.
-    if rules.contains_key(&libc::SYS_sendto) {
+    if let Some(rule) = rules.get_mut(&libc::SYS_sendto) {
         let to_address = SeccompCondition::new(4, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?;
-        rules.insert(libc::SYS_sendto, vec![SeccompRule::new(vec![to_address])?]);
+        *rule = vec![SeccompRule::new(vec![to_address])?];
     }
     // No code is loaded or made, but the resolver's modules.
     if !plan.resolve {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value as Json, json};
 
 use super::super::args::{Format, Report as Args};
-use super::super::reading::{Settings, stop_by_signal};
+use super::super::reading::{Interrupt, Settings};
 use super::super::{Error, Status};
 use super::print;
 use crate::ipsec::report::diff::{Change, Old};
@@ -242,7 +242,7 @@ pub(super) fn watch(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<Status, Error> {
-    let stop = stop_by_signal()?;
+    let stop = Interrupt::watched()?;
     let mut page = Page::new(args)?;
     let is_terminal = io::stdout().is_terminal() && args.format == Format::Text;
     if is_terminal {
