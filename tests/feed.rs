@@ -211,6 +211,16 @@ fn a_followed_log_goes_on_after_sigterm_and_kill() {
 }
 
 #[test]
+fn once_reads_what_was_just_rotated_and_what_came_after() {
+    let room = Room::new(&pcap(100..120));
+    fs::write(room.path("log.0"), pcap(0..100)).unwrap();
+    let to = room.to_file();
+    let output = room.once(&["--follow", "--from-start", "--to", &to, "--format", "ecs"]);
+    assert!(output.status.success(), "{}", error(&output));
+    assert_eq!(sequences(&room.events()), (1..=120).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_server_that_was_down_gets_all_in_order() {
     let room = Room::new(&pcap(0..300));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
