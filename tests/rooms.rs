@@ -37,9 +37,10 @@ const NEIGHBOURS: [(&str, &str); 5] = [
 ];
 
 /// Who may name a crate or a part of std: paths below src, folders with a slash at the end.
-const OWNERS: [(&str, &[&str]); 19] = [
+const OWNERS: [(&str, &[&str]); 23] = [
     ("arc_swap", &["ipsec/live.rs"]),
-    ("base64", &["sink/community.rs"]),
+    ("async_nats", &["feed/output/nats.rs", "feed/output/nats/"]),
+    ("base64", &["sink/community.rs", "feed/output/http/"]),
     ("caps", &["sandbox/"]),
     ("capsicum", &["sandbox/"]),
     ("clap", &["cli/", "cli.rs"]),
@@ -54,12 +55,24 @@ const OWNERS: [(&str, &[&str]); 19] = [
     ("seccompiler", &["sandbox/"]),
     (
         "serde_json",
-        &["sink/", "summary.rs", "summary/", "ipsec/journal/", "ipsec/report/", "cli/", "cli.rs"],
+        &[
+            "sink/",
+            "feed/",
+            "summary.rs",
+            "summary/",
+            "ipsec/journal/",
+            "ipsec/report/",
+            "cli/",
+            "cli.rs",
+        ],
     ),
     ("sha1", &["sink/community.rs"]),
-    ("socket2", &["vici/"]),
+    ("socket2", &["vici/", "feed/output/syslog/"]),
+    ("tiny_http", &["feed/metrics.rs"]),
+    ("toml", &["feed/config/"]),
     ("twox_hash", &["sink/id.rs", "rules.rs", "rules/"]),
     ("unveil", &["sandbox/"]),
+    ("ureq", &["feed/output/http/"]),
 ];
 
 /// Rooms that do no I/O and read no clock.

@@ -11,6 +11,8 @@ use super::counters::Counters;
 use super::supervisor::Say;
 
 type Shown = Vec<(String, Arc<Counters>)>;
+/// A metric: its name, what it is, and its value.
+type Metric<T> = (&'static str, &'static str, fn(&Counters) -> T);
 
 /// The server.
 pub(super) struct Metrics {
@@ -73,7 +75,7 @@ impl Drop for Metrics {
 
 fn text(all: &Shown) -> String {
     let mut out = String::new();
-    let counters: [(&str, &str, fn(&Counters) -> u64); 9] = [
+    let counters: [Metric<u64>; 9] = [
         ("received", "Records that its sources gave", |c| c.received.get()),
         ("decoded", "Records that could be decoded", |c| c.decoded.get()),
         ("filtered", "Records that its filter left out", |c| c.filtered.get()),
@@ -93,7 +95,7 @@ fn text(all: &Shown) -> String {
                 writeln!(out, "pfscope_feed_{name}_total{{output=\"{output}\"}} {}", of(counters));
         }
     }
-    let gauges: [(&str, &str, fn(&Counters) -> Option<f64>); 4] = [
+    let gauges: [Metric<Option<f64>>; 4] = [
         ("spool_events", "Events in the spool", |c| Some(float(c.waiting.get()))),
         ("spool_bytes", "Bytes of the spool", |c| Some(float(c.spool_bytes.get()))),
         ("lag_seconds", "Age of the newest event that was acknowledged", |c| c.lag()),

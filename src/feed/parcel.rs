@@ -131,7 +131,11 @@ impl Parcel {
     /// All events.
     pub fn events(&self) -> impl ExactSizeIterator<Item = Event<'_>> {
         (0..self.len()).map(|at| {
-            self.get(at).unwrap_or(Event { id: Id::default(), ts: Timestamp::default(), text: &[] })
+            self.get(at).unwrap_or_else(|| Event {
+                id: Id::default(),
+                ts: Timestamp::default(),
+                text: &[],
+            })
         })
     }
 

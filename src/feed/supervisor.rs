@@ -55,15 +55,15 @@ impl std::fmt::Debug for Supervisor {
     }
 }
 
+/// What was tried, and what it came to.
+pub type Checked = (String, Result<(), String>);
+
 /// Sees whether a configuration would work: reads and connects, and sends nothing. What each
 /// output came to.
 ///
 /// # Errors
 /// What is wrong with the configuration itself.
-pub fn check(
-    config: &Config,
-    options: &Options,
-) -> Result<Vec<(String, Result<(), String>)>, String> {
+pub fn check(config: &Config, options: &Options) -> Result<Vec<Checked>, String> {
     config.check()?;
     let context = Context::new(config, &options.host, &options.say)?;
     let plans = build::plans(config, &context, &options.stop)?;

@@ -41,7 +41,7 @@ fn what_is_wrong_is_said_with_its_line() {
         ("output.stdout", "output.stdot", "line 16, column 10: unknown field `stdot`"),
         ("\"16MiB\"", "\"16 parsecs\"", "line 14, column 9: "),
         ("\"30s\"", "\"soon\"", "line 3, column 13: 'soon' is not a time"),
-        ("password_file", "password", "line 13, column 26: unknown field `password`"),
+        ("password_file", "password", "line 13, column 24: unknown field `password`"),
         ("[[source]]", "[[source", "line 5, column "),
     ] {
         let wrong = Config::parse(&SMALL.replacen(from, to, 1)).unwrap_err();

@@ -93,19 +93,22 @@ impl Archive {
         let file = output.go_on(self.path.clone(), There::Keep);
         self.since = SystemTime::now();
         self.wait();
-        if let Some(file) = file.filter(|_| self.rotation.compress) {
+        self.prune().map_err(|error| self.trouble(&error_text(&error)))?;
+        if let Some(file) = file.filter(|_| self.rotation.compress && aside.exists()) {
             self.packing = Some(Packing::start(aside, file));
         }
-        self.prune().map_err(|error| self.trouble(&error_text(&error)))
+        Ok(())
     }
 
-    /// A name for the full file: `FILE.20261121T120000Z`, or `.2` behind it.
+    /// A name for the full file, which sorts by time: `FILE.20261121T120000.123456Z`.
     fn aside(&self) -> PathBuf {
-        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-        let first = with_suffix(&self.path, &format!(".{now}"));
-        let taken = |path: &Path| path.exists() || with_suffix(path, ".zst").exists();
-        let names = (2..).map(|n: u32| with_suffix(&self.path, &format!(".{now}.{n:04}")));
-        std::iter::once(first).chain(names).find(|path| !taken(path)).unwrap_or_default()
+        loop {
+            let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%.6fZ");
+            let aside = with_suffix(&self.path, &format!(".{now}"));
+            if !aside.exists() && !with_suffix(&aside, ".zst").exists() {
+                return aside;
+            }
+        }
     }
 
     /// Removes the oldest of those put aside.
@@ -142,16 +145,15 @@ impl Archive {
     }
 }
 
-/// `20261121T120000Z`, and whatever follows a dot behind it.
+/// `20261121T120000.123456Z`, packed or not.
 fn is_time(name: &[u8]) -> bool {
-    let Some((time, rest)) = name.split_first_chunk::<16>() else { return false };
-    let digits = |part: Option<&[u8]>| part.is_some_and(|part| part.iter().all(u8::is_ascii_digit));
-    digits(time.get(..8))
-        && digits(time.get(9..15))
-        && time.get(8) == Some(&b'T')
-        && time.get(15) == Some(&b'Z')
-        && (rest.is_empty() || rest.starts_with(b"."))
-        && !rest.ends_with(b".new")
+    let name = name.strip_suffix(b".zst").unwrap_or(name);
+    let shape = b"00000000T000000.000000Z";
+    name.len() == shape.len()
+        && name.iter().zip(shape).all(|(byte, like)| match like {
+            b'0' => byte.is_ascii_digit(),
+            like => byte == like,
+        })
 }
 
 /// Files of lines.
