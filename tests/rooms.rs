@@ -37,19 +37,26 @@ const NEIGHBOURS: [(&str, &str); 5] = [
 ];
 
 /// Who may name a crate or a part of std: paths below src, folders with a slash at the end.
-const OWNERS: [(&str, &[&str]); 12] = [
+const OWNERS: [(&str, &[&str]); 16] = [
+    ("async_nats", &["feed/output/nats.rs"]),
     ("arc_swap", &["ipsec/live.rs"]),
-    ("base64", &["sink/community.rs"]),
+    ("base64", &["sink/community.rs", "feed/output/http/"]),
     ("clap", &["cli/", "cli.rs"]),
     ("crossbeam_channel", &["engine.rs", "engine/", "capture/ahead.rs"]),
     ("etherparse", &["packet.rs", "packet/"]),
     ("hostname", &["cli/", "cli.rs"]),
     ("nom", &["wire/", "vici/codec.rs"]),
     ("pcap", &["capture/"]),
-    ("socket2", &["vici/"]),
-    ("serde_json", &["sink/", "summary.rs", "summary/", "ipsec/journal/", "cli/", "cli.rs"]),
+    ("socket2", &["vici/", "feed/output/syslog/"]),
+    (
+        "serde_json",
+        &["sink/", "feed/", "summary.rs", "summary/", "ipsec/journal/", "cli/", "cli.rs"],
+    ),
     ("sha1", &["sink/community.rs"]),
+    ("tiny_http", &["feed/metrics.rs"]),
+    ("toml", &["feed/config/"]),
     ("twox_hash", &["sink/id.rs", "rules.rs", "rules/"]),
+    ("ureq", &["feed/output/http/"]),
 ];
 
 /// Rooms that do no I/O and read no clock.

@@ -1,6 +1,5 @@
 //! The folder where a feed keeps what it must know after an end: how far each output has
-//! acknowledged (`NAME.json`), what waits for it (`NAME.spool/`), what it refused
-//! (`NAME.dead.ndjson`). `lock` is held while a feed runs, so that no two use the folder.
+//! acknowledged (`NAME.json`), and what it refused (`NAME.dead.ndjson`). `lock` is held while a feed runs, so that no two use the folder.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -62,11 +61,6 @@ impl State {
     /// What an output refused.
     pub(super) fn dead_letters(&self, output: &str) -> PathBuf {
         self.folder.join(format!("{output}.dead.ndjson"))
-    }
-
-    /// What waits for an output.
-    pub(super) fn spool(&self, output: &str) -> PathBuf {
-        self.folder.join(format!("{output}.spool"))
     }
 }
 

@@ -130,7 +130,12 @@ impl Config {
                         source.name()
                     ));
                 }
-                (None, Some(_)) => {}
+                (None, Some(device)) => {
+                    return Err(format!(
+                        "source {}: devices cannot be fed yet: keep a log of {device} with 'pfscope -w' and follow that",
+                        source.name()
+                    ));
+                }
                 _ => return Err("a [[source]] has either a file or a device".to_owned()),
             }
             if source.is_stdin() && source.follow {

@@ -1,6 +1,8 @@
 //! Standard output: lines. What a pipe has taken is acknowledged.
 
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,13 +18,14 @@ pub struct Stdout {
 
 impl Output for Stdout {
     fn send(&mut self, parcel: &Parcel, pending: &mut Pending) -> Result<(), Trouble> {
-        let mut out = io::stdout().lock();
         let mut text = Vec::new();
         for (_, event) in pending.events(parcel) {
             text.extend_from_slice(event.text);
             text.push(b'\n');
         }
-        out.write_all(&text).and_then(|()| out.flush()).map_err(|error| {
+        // Not through `io::Stdout`, which the command line holds for its own output.
+        let out = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+        out.and_then(|mut out| out.write_all(&text)).map_err(|error| {
             if error.kind() == io::ErrorKind::BrokenPipe {
                 self.closed.store(true, Ordering::Relaxed);
             }
