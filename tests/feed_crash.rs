@@ -6,7 +6,7 @@
 #![cfg(feature = "feed")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-mod feed;
+mod servers;
 
 use std::collections::HashMap;
 use std::fs;
@@ -20,8 +20,8 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use async_nats::ConnectOptions;
-use feed::http::{Server, State};
-use feed::{Daemon, free_port};
+use servers::http::{Server, State};
+use servers::{Daemon, free_port};
 
 const PFSCOPE: &str = env!("CARGO_BIN_EXE_pfscope");
 
@@ -87,7 +87,7 @@ fn ids(files: &[PathBuf]) -> HashMap<String, usize> {
 /// What is delivered to, and killed.
 enum Store {
     Bulk { port: u16, file: PathBuf, process: Option<Daemon> },
-    Nats(Box<feed::nats::Server>),
+    Nats(Box<servers::nats::Server>),
 }
 
 impl Store {
@@ -99,7 +99,7 @@ impl Store {
     }
 
     fn nats(folder: &Path) -> Option<Self> {
-        let server = feed::nats::Server::start(folder, "")?;
+        let server = servers::nats::Server::start(folder, "")?;
         server.stream(ConnectOptions::new(), |_| {});
         Some(Self::Nats(Box::new(server)))
     }

@@ -3,7 +3,7 @@
 #![cfg(feature = "feed")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-mod feed;
+mod servers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -14,8 +14,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::ConnectOptions;
-use feed::http::{Fault, Server, State};
-use feed::{Authority, Daemon, deliver, free_port, id, parcel, program, trouble, until};
 use pfscope::feed::output::http::{self, Auth, Client, Elastic, Http, Lines, Loki, Splunk};
 use pfscope::feed::output::nats::{Login, Nats};
 use pfscope::feed::output::secret::Kept;
@@ -26,6 +24,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
+use servers::http::{Fault, Server, State};
+use servers::{Authority, Daemon, deliver, free_port, id, parcel, program, trouble, until};
 
 fn to_syslog(address: &str, tls: Tls) -> Syslog {
     Syslog::new(syslog::Settings {
@@ -171,7 +171,7 @@ fn secret(folder: &Path, text: &str) -> Kept {
 #[test]
 fn nats_takes_each_event_once_and_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(mut server) = feed::nats::Server::start(folder.path(), "max_payload: 60000") else {
+    let Some(mut server) = servers::nats::Server::start(folder.path(), "max_payload: 60000") else {
         return;
     };
     let mut output = server.output(None);
@@ -219,7 +219,7 @@ fn nats_takes_each_event_once_and_is_waited_for() {
 #[test]
 fn nats_is_killed_again_and_again_while_it_is_sent_to() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(mut server) = feed::nats::Server::start(folder.path(), "") else { return };
+    let Some(mut server) = servers::nats::Server::start(folder.path(), "") else { return };
     server.stream(ConnectOptions::new(), |_| {});
     let mut output = server.output(None);
     let sender = std::thread::spawn(move || {
@@ -259,7 +259,7 @@ fn nats_lets_in_who_has_the_password_the_token_the_certificate() {
             ConnectOptions::new().token("s3cret".to_owned()),
         ),
     ] {
-        let Some(server) = feed::nats::Server::start(folder, config) else { return };
+        let Some(server) = servers::nats::Server::start(folder, config) else { return };
         server.stream(options, |_| {});
         // The login is read anew where it was wrong.
         fs::write(folder.join("secret"), "wrong\n").unwrap();
@@ -277,7 +277,7 @@ fn nats_lets_in_who_has_the_password_the_token_the_certificate() {
         key.display(),
         ours.ca.display()
     );
-    let Some(server) = feed::nats::Server::start(folder, &config) else { return };
+    let Some(server) = servers::nats::Server::start(folder, &config) else { return };
     let ours_tls = ours.member("client");
     let options =
         ConnectOptions::new().add_root_certificates(ours.ca.clone()).add_client_certificate(
@@ -306,7 +306,7 @@ fn used(pid: u32) -> f64 {
 #[ignore = "a measurement"]
 fn nats_rate() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(server) = feed::nats::Server::start(folder.path(), "") else { return };
+    let Some(server) = servers::nats::Server::start(folder.path(), "") else { return };
     server.stream(ConnectOptions::new(), |_| {});
     let mut output = server.output(None);
     let text = [b'x'; 900];
