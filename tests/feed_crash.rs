@@ -4,7 +4,13 @@
 //! By default a small run each; `make crash` kills fifty times over half a million events. The
 //! moments come from `PFSCOPE_SEED`.
 #![cfg(feature = "feed")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 mod servers;
 

@@ -37,8 +37,9 @@ const NEIGHBOURS: [(&str, &str); 5] = [
 ];
 
 /// Who may name a crate or a part of std: paths below src, folders with a slash at the end.
-const OWNERS: [(&str, &[&str]); 16] = [
+const OWNERS: [(&str, &[&str]); 17] = [
     ("async_nats", &["feed/output/nats.rs"]),
+    ("futures_util", &["feed/output/nats.rs"]),
     ("arc_swap", &["ipsec/live.rs"]),
     ("base64", &["sink/community.rs", "feed/output/http/"]),
     ("clap", &["cli/", "cli.rs"]),

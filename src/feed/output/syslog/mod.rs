@@ -171,7 +171,7 @@ impl Syslog {
         Ok(())
     }
 
-    fn send_stream(&mut self, parcel: &Parcel, pending: &mut Pending) -> Result<(), Trouble> {
+    fn send_stream(&mut self, parcel: &Parcel, pending: &Pending) -> Result<(), Trouble> {
         self.buffer.clear();
         for at in 0..pending.places().len() {
             let Some(event) = pending.places().get(at).and_then(|&at| parcel.get(at)) else {
