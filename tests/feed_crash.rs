@@ -322,7 +322,7 @@ fn write_and_rotate(log: &Path, events: usize, files: usize, time: Duration) {
         for chunk in bytes.chunks(8192) {
             file.write_all(chunk).unwrap();
         }
-        sleep(time / pieces as u32);
+        sleep(time / u32::try_from(pieces).unwrap());
     }
 }
 
@@ -335,7 +335,7 @@ fn followed_file_is_delivered(folder: &Path, store: Option<Store>, plan: Plan) {
     let files = 5;
     let done = Arc::new(AtomicBool::new(false));
     let writer = {
-        let (log, done) = (log.clone(), Arc::clone(&done));
+        let done = Arc::clone(&done);
         let time = Duration::from_millis(plan.kills as u64 * plan.pause / 2);
         thread::spawn(move || {
             write_and_rotate(&log, plan.events, files, time);

@@ -353,10 +353,13 @@ fn client(url: &str, auth: Option<Auth>, tls: Tls) -> Result<Client, String> {
     })
 }
 
-/// An output for each dialect, and what its server stores of an event.
-fn outputs(url: &str) -> Vec<(Box<dyn Output>, fn(usize) -> String)> {
+/// What a server stores of an event.
+type Key = fn(usize) -> String;
+
+/// An output for each dialect, and what its server stores.
+fn outputs(url: &str) -> Vec<(Box<dyn Output>, Key)> {
     let client = || client(url, None, Tls::default()).unwrap();
-    let text: fn(usize) -> String = |n| format!("{{\"n\":{n},\"word\":\"é\\\"\"}}");
+    let text: Key = |n| format!("{{\"n\":{n},\"word\":\"é\\\"\"}}");
     let elastic = Elastic { index: "logs-pf".to_owned() };
     let splunk = Splunk { index: None, sourcetype: None, host: "gw1".to_owned(), json: true };
     let loki = Loki { labels: BTreeMap::from([("job".to_owned(), "pf".to_owned())]) };
