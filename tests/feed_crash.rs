@@ -4,9 +4,15 @@
 //! By default a small run each; `make crash` kills fifty times over half a million events. The
 //! moments come from `PFSCOPE_SEED`.
 #![cfg(feature = "feed")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
-mod feed;
+mod servers;
 
 use std::collections::HashMap;
 use std::fs;
@@ -20,8 +26,8 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use async_nats::ConnectOptions;
-use feed::http::{Server, State};
-use feed::{Daemon, free_port};
+use servers::http::{Server, State};
+use servers::{Daemon, free_port};
 
 const PFSCOPE: &str = env!("CARGO_BIN_EXE_pfscope");
 
@@ -87,7 +93,7 @@ fn ids(files: &[PathBuf]) -> HashMap<String, usize> {
 /// What is delivered to, and killed.
 enum Store {
     Bulk { port: u16, file: PathBuf, process: Option<Daemon> },
-    Nats(Box<feed::nats::Server>),
+    Nats(Box<servers::nats::Server>),
 }
 
 impl Store {
@@ -99,7 +105,7 @@ impl Store {
     }
 
     fn nats(folder: &Path) -> Option<Self> {
-        let server = feed::nats::Server::start(folder, "")?;
+        let server = servers::nats::Server::start(folder, "")?;
         server.stream(ConnectOptions::new(), |_| {});
         Some(Self::Nats(Box::new(server)))
     }
@@ -316,7 +322,7 @@ fn write_and_rotate(log: &Path, events: usize, files: usize, time: Duration) {
         for chunk in bytes.chunks(8192) {
             file.write_all(chunk).unwrap();
         }
-        sleep(time / pieces as u32);
+        sleep(time / u32::try_from(pieces).unwrap());
     }
 }
 
@@ -329,7 +335,7 @@ fn followed_file_is_delivered(folder: &Path, store: Option<Store>, plan: Plan) {
     let files = 5;
     let done = Arc::new(AtomicBool::new(false));
     let writer = {
-        let (log, done) = (log.clone(), Arc::clone(&done));
+        let done = Arc::clone(&done);
         let time = Duration::from_millis(plan.kills as u64 * plan.pause / 2);
         thread::spawn(move || {
             write_and_rotate(&log, plan.events, files, time);

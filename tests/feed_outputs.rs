@@ -1,12 +1,19 @@
 //! The feed's outputs against real servers on loopback: rsyslog, nats-server, and an HTTP server
 //! of the tests' own that fails on demand.
 #![cfg(feature = "feed")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
-mod feed;
+mod servers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::io::{self, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,8 +21,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::ConnectOptions;
-use feed::http::{Fault, Server, State};
-use feed::{Authority, Daemon, deliver, free_port, id, parcel, program, trouble, until};
 use pfscope::feed::output::http::{self, Auth, Client, Elastic, Http, Lines, Loki, Splunk};
 use pfscope::feed::output::nats::{Login, Nats};
 use pfscope::feed::output::secret::Kept;
@@ -26,6 +31,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
+use servers::http::{Fault, Server, State};
+use servers::{Authority, Daemon, deliver, free_port, id, parcel, program, trouble, until};
 
 fn to_syslog(address: &str, tls: Tls) -> Syslog {
     Syslog::new(syslog::Settings {
@@ -171,7 +178,7 @@ fn secret(folder: &Path, text: &str) -> Kept {
 #[test]
 fn nats_takes_each_event_once_and_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(mut server) = feed::nats::Server::start(folder.path(), "max_payload: 60000") else {
+    let Some(mut server) = servers::nats::Server::start(folder.path(), "max_payload: 60000") else {
         return;
     };
     let mut output = server.output(None);
@@ -219,7 +226,7 @@ fn nats_takes_each_event_once_and_is_waited_for() {
 #[test]
 fn nats_is_killed_again_and_again_while_it_is_sent_to() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(mut server) = feed::nats::Server::start(folder.path(), "") else { return };
+    let Some(mut server) = servers::nats::Server::start(folder.path(), "") else { return };
     server.stream(ConnectOptions::new(), |_| {});
     let mut output = server.output(None);
     let sender = std::thread::spawn(move || {
@@ -259,7 +266,7 @@ fn nats_lets_in_who_has_the_password_the_token_the_certificate() {
             ConnectOptions::new().token("s3cret".to_owned()),
         ),
     ] {
-        let Some(server) = feed::nats::Server::start(folder, config) else { return };
+        let Some(server) = servers::nats::Server::start(folder, config) else { return };
         server.stream(options, |_| {});
         // The login is read anew where it was wrong.
         fs::write(folder.join("secret"), "wrong\n").unwrap();
@@ -277,7 +284,7 @@ fn nats_lets_in_who_has_the_password_the_token_the_certificate() {
         key.display(),
         ours.ca.display()
     );
-    let Some(server) = feed::nats::Server::start(folder, &config) else { return };
+    let Some(server) = servers::nats::Server::start(folder, &config) else { return };
     let ours_tls = ours.member("client");
     let options =
         ConnectOptions::new().add_root_certificates(ours.ca.clone()).add_client_certificate(
@@ -292,19 +299,28 @@ fn nats_lets_in_who_has_the_password_the_token_the_certificate() {
     }
 }
 
+/// Seconds of a processor that a process has used (proc_pid_stat(5), utime and stime).
+fn used(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let behind = stat.rsplit_once(')').unwrap().1;
+    let ticks: Vec<f64> = behind.split(' ').skip(12).take(2).map(|n| n.parse().unwrap()).collect();
+    ticks.iter().sum::<f64>() / 100.0
+}
+
 /// How fast events are acknowledged: `cargo test --release --test feed_outputs -- --ignored
 /// --nocapture nats_rate`.
 #[test]
 #[ignore = "a measurement"]
 fn nats_rate() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(server) = feed::nats::Server::start(folder.path(), "") else { return };
+    let Some(server) = servers::nats::Server::start(folder.path(), "") else { return };
     server.stream(ConnectOptions::new(), |_| {});
     let mut output = server.output(None);
     let text = [b'x'; 900];
     let mut number = 0;
     for parcels in [10, 60] {
-        let begun = Instant::now();
+        let nats = server.daemon.as_ref().unwrap().pid();
+        let (begun, ours, its) = (Instant::now(), used(std::process::id()), used(nats));
         for _ in 0..parcels {
             let mut parcel = pfscope::feed::parcel::Parcel::default();
             for _ in 0..10_000 {
@@ -313,9 +329,15 @@ fn nats_rate() {
             }
             assert!(deliver(&mut output, &parcel).troubles.is_empty());
         }
-        let rate = f64::from(parcels) * 10_000.0 / begun.elapsed().as_secs_f64();
-        println!(
-            "{parcels} parcels of 10 000 events of 900 bytes: {rate:.0} events/s acknowledged"
+        let events = f64::from(parcels) * 10_000.0;
+        let rate = events / begun.elapsed().as_secs_f64();
+        let micros = |pid, before: f64| (used(pid) - before) / events * 1e6;
+        let _ = writeln!(
+            io::stderr(),
+            "{events} events of 900 bytes in parcels of 10 000: {rate:.0} events/s acknowledged; \
+             an event takes {:.1} µs of a processor here and {:.1} µs in nats-server",
+            micros(std::process::id(), ours),
+            micros(nats, its)
         );
     }
     assert_eq!(server.count(ConnectOptions::new()), number as u64);
@@ -331,10 +353,13 @@ fn client(url: &str, auth: Option<Auth>, tls: Tls) -> Result<Client, String> {
     })
 }
 
-/// An output for each dialect, and what its server stores of an event.
-fn outputs(url: &str) -> Vec<(Box<dyn Output>, fn(usize) -> String)> {
+/// What a server stores of an event.
+type Key = fn(usize) -> String;
+
+/// An output for each dialect, and what its server stores.
+fn outputs(url: &str) -> Vec<(Box<dyn Output>, Key)> {
     let client = || client(url, None, Tls::default()).unwrap();
-    let text: fn(usize) -> String = |n| format!("{{\"n\":{n},\"word\":\"é\\\"\"}}");
+    let text: Key = |n| format!("{{\"n\":{n},\"word\":\"é\\\"\"}}");
     let elastic = Elastic { index: "logs-pf".to_owned() };
     let splunk = Splunk { index: None, sourcetype: None, host: "gw1".to_owned(), json: true };
     let loki = Loki { labels: BTreeMap::from([("job".to_owned(), "pf".to_owned())]) };

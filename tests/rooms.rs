@@ -37,7 +37,7 @@ const NEIGHBOURS: [(&str, &str); 5] = [
 ];
 
 /// Who may name a crate or a part of std: paths below src, folders with a slash at the end.
-const OWNERS: [(&str, &[&str]); 23] = [
+const OWNERS: [(&str, &[&str]); 24] = [
     ("arc_swap", &["ipsec/live.rs"]),
     ("async_nats", &["feed/output/nats.rs", "feed/output/nats/"]),
     ("base64", &["sink/community.rs", "feed/output/http/"]),
@@ -46,6 +46,7 @@ const OWNERS: [(&str, &[&str]); 23] = [
     ("clap", &["cli/", "cli.rs"]),
     ("crossbeam_channel", &["engine.rs", "engine/"]),
     ("etherparse", &["packet.rs", "packet/"]),
+    ("futures_util", &["feed/output/nats.rs"]),
     ("hostname", &["cli/", "cli.rs"]),
     ("landlock", &["sandbox/"]),
     ("nix", &["ipsec/report/interface.rs", "sandbox/", "sandbox.rs"]),

@@ -2,16 +2,16 @@
 #![cfg(feature = "feed")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
-mod feed;
+mod servers;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use feed::{Authority, Daemon, deliver, free_port, parcel, program, until};
 use pfscope::feed::output::syslog::{Address, Framing, Settings, Syslog};
 use serde_json::Value;
+use servers::{Authority, Daemon, deliver, free_port, parcel, program, until};
 
 fn contrib(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/siem").join(name)

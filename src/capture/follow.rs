@@ -87,8 +87,6 @@ pub struct Follow {
     wake: Wake,
     stop: Arc<AtomicBool>,
     stopped: Option<Instant>,
-    /// Only what is there is read: nothing more is written to a file that was followed by another.
-    once: bool,
     tell: Box<dyn FnMut(Remark) + Send>,
     /// Why the log could not be opened when last tried: told once.
     missing: Option<io::ErrorKind>,
@@ -130,7 +128,6 @@ impl Follow {
             wake: Wake::new(log),
             stop,
             stopped: None,
-            once: false,
             tell: Box::new(tell),
             missing: None,
         }
@@ -145,18 +142,6 @@ impl Follow {
         tell: impl FnMut(Remark) + Send + 'static,
     ) -> Self {
         Self { position: Some(from), ..Self::from(log, From::Position(from), stop, tell) }
-    }
-
-    /// Reads what is there, to [`is_at_end`](Self::is_at_end): a renamed file is done when nobody
-    /// has written to it for a moment, even if nobody has written to the next one either.
-    #[must_use]
-    pub fn once(self) -> Self {
-        Self { once: true, ..self }
-    }
-
-    /// True if no other file is to be read behind the one that the last batch is from.
-    pub fn is_at_end(&self) -> bool {
-        self.parts.len() < 2
     }
 
     /// Where what follows the last batch begins; none before the first record.
@@ -259,7 +244,7 @@ impl Follow {
     fn step(&mut self, batch: &mut Batch) -> bool {
         while !self.is_out_of_time() {
             let (ahead, next) = (self.parts.len(), self.parts.get(1));
-            let next_is_written = self.once || next.is_some_and(|next| !next.is_empty());
+            let next_is_written = next.is_some_and(|next| !next.is_empty());
             let Some(part) = self.parts.front_mut() else { return false };
             match part.fill(batch, &self.known, &mut self.tell) {
                 Got::Records => {

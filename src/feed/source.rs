@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use super::config::Source;
 use crate::capture::again::Again;
@@ -36,19 +37,32 @@ pub(super) fn open(
             Some(from) => Follow::resume(path, from, stop, tell),
             None => Follow::new(path, source.from_start, stop, tell),
         };
-        if once { Box::new(Once(follow.once())) } else { Box::new(follow) }
+        if once { Box::new(Once { follow, quiet: None }) } else { Box::new(follow) }
     } else {
         Box::new(Again::open(path, from).map_err(|error| error.to_string())?)
     };
     Ok(Opened { records, origin })
 }
 
+/// How long a log has nothing more before that is its end: longer than what was just renamed is
+/// waited for.
+const QUIET: Duration = Duration::from_secs(2);
+
 /// A log that is read until it has nothing more for now.
-struct Once(Follow);
+struct Once {
+    follow: Follow,
+    /// Since when nothing came.
+    quiet: Option<Instant>,
+}
 
 impl Records for Once {
     fn fill(&mut self, batch: &mut Batch) -> Filled {
-        let Filled { more, fault } = self.0.fill(batch);
-        Filled { more: more && !(batch.records.is_empty() && self.0.is_at_end()), fault }
+        let Filled { more, fault } = self.follow.fill(batch);
+        if !batch.records.is_empty() {
+            self.quiet = None;
+            return Filled { more, fault };
+        }
+        let quiet = self.quiet.get_or_insert_with(Instant::now).elapsed() >= QUIET;
+        Filled { more: more && !quiet, fault }
     }
 }

@@ -192,7 +192,9 @@ fn admitted(
     match connection.read_tls(tcp) {
         Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
         // Tickets: it is content with us.
-        Ok(_) => drop(connection.process_new_packets().map_err(io::Error::other)?),
+        Ok(_) => {
+            connection.process_new_packets().map_err(io::Error::other)?;
+        }
         Err(error) if error.kind() == ErrorKind::WouldBlock => {}
         Err(error) => return Err(error),
     }

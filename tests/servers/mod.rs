@@ -1,6 +1,12 @@
 //! What the tests of the feed deliver to: servers on loopback that the test starts and ends.
 #![allow(dead_code, unreachable_pub, reason = "each includer uses its own part")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 pub mod http;
 pub mod nats;
