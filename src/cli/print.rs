@@ -103,6 +103,7 @@ pub(super) fn run(args: &Print, out: &mut dyn Write, err: &mut dyn Write) -> Res
     }
     let sinks = Sinks::new(args, &settings, style)?;
     let offsets = together::offsets(&args.sources)?;
+    together::refuse_same(&args.read, args.save.write.as_deref())?;
     let saver = Saver::new(args, &settings.zone)?;
     let rights = Rights::new(&args.common, args.verbose > 0)
         .with_resolver(args.resolve)

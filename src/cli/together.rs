@@ -1,6 +1,8 @@
 //! Files that are read as one source: followed as they grow, merged by time.
 
+use std::fs::Metadata;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -32,6 +34,20 @@ const fn hold(args: &Sources) -> Option<Duration> {
 /// True if the files are to be read so, and not one after the other.
 pub(super) const fn is_wanted(args: &Sources, files: &[PathBuf]) -> bool {
     args.follow || (args.merge && files.len() > 1)
+}
+
+/// Refuses to write a file that is read: it would grow as fast.
+pub(super) fn refuse_same(files: &[PathBuf], written: Option<&Path>) -> Result<(), Error> {
+    let id = |path: &Path| {
+        let metadata = path.metadata().ok().filter(Metadata::is_file)?;
+        Some((metadata.dev(), metadata.ino()))
+    };
+    match written.and_then(id) {
+        Some(written) if files.iter().any(|file| id(file) == Some(written)) => {
+            Err(Error::Usage("-w names a file that is read (-r): write to another".to_owned()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The offsets of the command line.

@@ -343,7 +343,9 @@ fn describe_rule(event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
             [] => e.word(key!("ruleset"), "main"),
             anchor => e.bytes(key!("ruleset"), anchor),
         }
-        if let Some(id) = header.ridentifier.or(event.rule.and_then(|rule| rule.ridentifier)) {
+        if let Some(id) =
+            header.ridentifier.or_else(|| event.rule.and_then(|rule| rule.ridentifier))
+        {
             e.string(key!("uuid"), |out| push_dec(out, id));
         }
         if let Some(rule) = &event.rule {
