@@ -150,7 +150,7 @@ pub fn frame(data: &[u8]) {
             let mut ids = BTreeSet::new();
             for line in siem.lines() {
                 let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
-                let id = value.pointer("/event/id").or(value.pointer("/metadata/uid"));
+                let id = value.pointer("/event/id").or_else(|| value.pointer("/metadata/uid"));
                 assert!(ids.insert(id.expect("an id").to_string()), "twice: {line}");
             }
             assert_eq!(ids.len(), lines.len());

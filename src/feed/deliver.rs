@@ -241,8 +241,11 @@ mod tests {
         }
     }
 
+    /// Refused, settled, said.
+    type Pages = (Vec<String>, Vec<Mark>, Vec<String>);
+
     #[derive(Default, Clone)]
-    struct Book(Arc<Mutex<(Vec<String>, Vec<Mark>, Vec<String>)>>);
+    struct Book(Arc<Mutex<Pages>>);
 
     impl Ledger for Book {
         fn refused(&mut self, event: Event<'_>, why: &str) -> io::Result<()> {

@@ -134,7 +134,7 @@ proptest! {
         fs::write(&path, &bytes).unwrap();
         let mut spool = Spool::open(folder.path(), 1 << 20).unwrap();
         let whole = spool.len();
-        prop_assert!(whole as usize >= (bytes.len() / 40).saturating_sub(1).min(10));
+        prop_assert!(whole >= (bytes.len() as u64 / 40).saturating_sub(1).min(10));
         spool.put(&parcel(whole..whole + 2)).unwrap();
         prop_assert_eq!(drain(&mut spool), (0..whole + 2).collect::<Vec<_>>());
     }
