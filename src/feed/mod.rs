@@ -11,9 +11,11 @@
 //!                                                 Spool ◀─┘ ▲        └─▶ Checkpoint
 //! ```
 //! A file is read on only when the output has taken what was read before, and is marked as read
-//! only once that is acknowledged: at least once, whatever ends the program. A device never
-//! waits: its events go to memory, then to a bounded spool on disk, then they are dropped and
-//! counted.
+//! only once that is acknowledged: at least once, whatever ends the program. Devices are not read:
+//! `pfscope -w` keeps a log of them, which is followed. For sources that cannot wait a [`Queue`]
+//! has a bounded [`spool`] on disk behind it; none of the sources uses it yet.
+//!
+//! [`Queue`]: queue::Queue
 
 #[cfg(feature = "feed")]
 pub mod backoff;

@@ -19,7 +19,7 @@ pub use value::{Bytes, Span};
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where checkpoints, spools and dead letters are kept.
+    /// Where checkpoints and dead letters are kept.
     pub state_dir: Option<PathBuf>,
     /// The firewall's name; the host's own by default.
     pub observer: Option<String>,

@@ -62,8 +62,6 @@ pub struct Common {
     pub filter: Option<String>,
     /// Bytes of events that wait in memory.
     pub queue: Option<Bytes>,
-    /// Bytes of events that wait on disk, of sources that cannot wait.
-    pub spool: Option<Bytes>,
 }
 
 /// Declares a kind of output: its keys behind those that all have. serde's `flatten` would lose
@@ -82,8 +80,6 @@ macro_rules! outputs {
             pub filter: Option<String>,
             /// Bytes of events that wait in memory.
             pub queue: Option<Bytes>,
-            /// Bytes of events that wait on disk, of sources that cannot wait.
-            pub spool: Option<Bytes>,
             $($(#[$doc])* pub $key: $type,)*
         }
 
@@ -95,7 +91,6 @@ macro_rules! outputs {
                     format: self.format.clone(),
                     filter: self.filter.clone(),
                     queue: self.queue,
-                    spool: self.spool,
                 }
             }
         }
