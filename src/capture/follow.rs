@@ -4,7 +4,7 @@
 //! so that renaming, compressing and removing them takes nothing away. A renamed file is read to
 //! its end, with what its writer still adds to it, before the next one is begun. If the log was
 //! rotated several times since it was last looked at, the files in between are found beside it
-//! ([`rotated`]), by device and inode, or by their first record where they have been compressed.
+//! (`rotated`), by device and inode, or by their first record where they have been compressed.
 //!
 //! What is lost to a copy-and-truncate rotation between the last look and the truncation is read
 //! from the copy.

@@ -1,7 +1,7 @@
 //! `--format ecs`: the Elastic Common Schema, one document a line.
 //!
 //! Keys come in a fixed order, nested as objects; what ECS has no field for stands under `pf`
-//! ([`super::pf`]). A pfsync packet gives a document a message. `docs/siem.md` has the table of
+//! (`sink::pf`). A pfsync packet gives a document a message. `docs/siem.md` has the table of
 //! which value goes where; `pfscope schema ecs` prints the JSON Schema.
 //!
 //! Of the fields that are written here 8.11 and 9.4 have all, and mean the same by them: only

@@ -3,7 +3,7 @@
 //! A packet and a state are Network Activity (class 4001), counters of an IPsec SA Tunnel Activity
 //! (4014), and what is about neither, a frame that could not be decoded or a notice, a Base Event
 //! (0): those two classes demand an end of a connection. Profiles: security_control, host,
-//! datetime. What the schema has no attribute for stands under `unmapped.pf` ([`super::pf`]).
+//! datetime. What the schema has no attribute for stands under `unmapped.pf` (`sink::pf`).
 //! `docs/siem.md` has the table of which value goes where; `pfscope schema ocsf` prints the JSON
 //! Schema.
 
