@@ -37,7 +37,7 @@ const NEIGHBOURS: [(&str, &str); 5] = [
 ];
 
 /// Who may name a crate or a part of std: paths below src, folders with a slash at the end.
-const OWNERS: [(&str, &[&str]); 24] = [
+const OWNERS: [(&str, &[&str]); 25] = [
     ("arc_swap", &["ipsec/live.rs"]),
     ("async_nats", &["feed/output/nats.rs", "feed/output/nats/"]),
     ("base64", &["sink/community.rs", "feed/output/http/"]),
@@ -68,6 +68,7 @@ const OWNERS: [(&str, &[&str]); 24] = [
         ],
     ),
     ("sha1", &["sink/community.rs"]),
+    ("smallvec", &["ipsec/index.rs"]),
     ("socket2", &["vici/", "feed/output/syslog/"]),
     ("tiny_http", &["feed/metrics.rs"]),
     ("toml", &["feed/config/"]),

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::policy::{Flow, Policies};
 use super::sa::{Child, Ike};
 use super::span::{self, Spanned};
@@ -41,7 +43,7 @@ pub struct Index {
     entries: Vec<Entry>,
     ikes: Vec<IkeEntry>,
     /// By SPI, those of one in the order of their start: several peers may choose the same one.
-    spis: HashMap<u32, Vec<OneWay>>,
+    spis: HashMap<u32, SmallVec<[OneWay; 1]>>,
     /// By the initiator's SPI.
     ike_spis: HashMap<u64, Vec<u32>>,
     policies: Policies,
@@ -51,7 +53,8 @@ impl Index {
     pub(super) fn new(mut entries: Vec<Entry>, mut ikes: Vec<IkeEntry>) -> Self {
         entries.sort_by_key(|entry| entry.from);
         ikes.sort_by_key(|entry| entry.from);
-        let mut spis: HashMap<u32, Vec<OneWay>> = HashMap::with_capacity(entries.len() * 2);
+        let mut spis: HashMap<u32, SmallVec<[OneWay; 1]>> =
+            HashMap::with_capacity(entries.len() * 2);
         for (number, Entry { child, .. }) in (0..).zip(&entries) {
             for (spi, inward) in [(child.spi_in, true), (child.spi_out, false)] {
                 if let Some(spi) = spi {
