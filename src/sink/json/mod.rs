@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 pub use describe::{Emit, Key, Line, Origin, describe, lines};
 pub(super) use describe::{
     address, describe_error, describe_happening, describe_notice, describe_suspicion,
-    describe_transport, key,
+    describe_transport, describe_tunnel, key,
 };
 
 use super::Sink;
