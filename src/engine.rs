@@ -11,6 +11,7 @@
 //! the size of the file. A consumer that stops ends all at once: nobody waits for a reader that
 //! may be waiting for its pipe.
 
+pub mod names;
 pub mod selection;
 
 use std::ops::ControlFlow;
