@@ -190,6 +190,8 @@ pub struct Rule<'a> {
     pub number: Option<u32>,
     /// Its tracker, where it has one.
     pub ridentifier: Option<u32>,
+    /// Checksum of the ruleset it stands in.
+    pub ruleset: Option<u64>,
     /// How sure this is.
     pub join: Join,
 }
@@ -202,6 +204,7 @@ impl<'a> Rule<'a> {
         anchor: "",
         number: None,
         ridentifier: None,
+        ruleset: None,
         join: Join::Implausible,
     };
 

@@ -173,6 +173,9 @@ fn rules_have_their_names() {
         lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     };
     let (native, ecs, ocsf) = (parsed("json"), parsed("ecs"), parsed("ocsf"));
+    let listed = printed(&["rules", "--format", "json", ruleset(capture).unwrap()]).0;
+    let listed: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
+    let checksum = listed["checksum"].as_str().unwrap().to_owned();
     let csv = lines(&["--format", "filterlog", "--flavour", "opnsense"]);
     let (mut labels, mut texts, mut dropped) = (0, 0, 0);
     for (((native, ecs), ocsf), csv) in native.iter().zip(&ecs).zip(&ocsf).zip(&csv) {
@@ -180,6 +183,9 @@ fn rules_have_their_names() {
         assert_eq!((&ecs["rule"]["name"], &ecs["rule"]["description"]), (label, text));
         let rule = &ocsf["firewall_rule"];
         assert_eq!((&rule["name"], &rule["desc"]), (label, text));
+        let version = ecs["rule"]["version"].as_str();
+        assert_eq!(version, text.is_string().then_some(checksum.as_str()));
+        assert_eq!(rule["version"].as_str(), version);
         for pf in [&ecs["pf"], &ocsf["unmapped"]["pf"]] {
             assert_eq!(pf["rule"]["join"], native["rule"]["join"]);
         }
