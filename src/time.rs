@@ -171,7 +171,24 @@ impl Clock {
                 .map(|n| two(i16::from(n)));
         self.second = second;
         self.text = [
-            c, e, y, a, b'-', m, o, b'-', d, day, b'T', h, hour, b':', i, minute, b':', s,
+            c,
+            e,
+            y,
+            a,
+            b'-',
+            m,
+            o,
+            b'-',
+            d,
+            day,
+            b'T',
+            h,
+            hour,
+            b':',
+            i,
+            minute,
+            b':',
+            s,
             second_digit,
         ];
     }
