@@ -263,11 +263,37 @@ pub fn push_ip(out: &mut Vec<u8>, addr: IpAddr) {
     }
 }
 
+/// True if nothing has to be escaped: printable ASCII without quote and backslash.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    let (eights, rest) = bytes.as_chunks();
+    // Blanks in front of a rest change nothing.
+    let rest = rest.iter().fold(repeat(b' '), |word, &byte| word << 8 | u64::from(byte));
+    eights.iter().all(|&eight| is_plain_word(u64::from_le_bytes(eight))) && is_plain_word(rest)
+}
+
+/// Eight times the same byte.
+const fn repeat(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// The same of eight bytes. A byte that is too small, or 0 after the exclusive or, borrows from
+/// its own top bit; carries beyond a byte only come from one that is not plain.
+#[inline]
+const fn is_plain_word(word: u64) -> bool {
+    let control = word.wrapping_sub(repeat(b' ')) & !word;
+    let beyond = word.wrapping_add(repeat(1)) | word;
+    let (quote, backslash) = (word ^ repeat(b'"'), word ^ repeat(b'\\'));
+    let quote = quote.wrapping_sub(repeat(1)) & !quote;
+    let backslash = backslash.wrapping_sub(repeat(1)) & !backslash;
+    (control | beyond | quote | backslash) & repeat(0x80) == 0
+}
+
 /// Appends untrusted bytes for a terminal: printable ASCII as it is, `\` as `\\`, all else as
 /// `\xNN`, so that no control or escape sequence, no bidirectional mark and no broken UTF-8
 /// passes, and every input gives a different output.
 pub fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
-    if bytes.iter().all(|&byte| matches!(byte, b' '..=b'~') && byte != b'\\') {
+    if is_plain(bytes) {
         out.extend_from_slice(bytes);
         return;
     }
@@ -287,7 +313,7 @@ pub fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
 /// characters as JSON escapes, DEL, C1 and invisible marks included); any other byte becomes `\xNN`, that is,
 /// `\\xNN` in the JSON source.
 pub fn push_json_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
-    if bytes.iter().all(|&b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\') {
+    if is_plain(bytes) {
         out.extend_from_slice(bytes);
         return;
     }
@@ -405,6 +431,15 @@ mod tests {
             } else {
                 prop_assert_eq!(written, v6.to_string());
             }
+        }
+
+        #[test]
+        fn what_is_plain_is_found_byte_by_byte_too(mut bytes: Vec<u8>, ascii: bool) {
+            if ascii {
+                bytes.iter_mut().for_each(|byte| *byte = b' ' + *byte % 96);
+            }
+            let plain = |&b: &u8| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\';
+            prop_assert_eq!(is_plain(&bytes), bytes.iter().all(plain));
         }
 
         #[test]
