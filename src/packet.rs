@@ -101,6 +101,7 @@ impl<'a> Packet<'a> {
     /// # Errors
     /// When not even the version is known: no byte, or neither 4 nor 6, or an IPv4 header
     /// length below 20. Offsets count from the first byte of `bytes`.
+    #[inline]
     pub fn parse(bytes: &'a [u8], len: usize) -> Result<Self, DecodeError> {
         let err = |fault| DecodeError { layer: Layer::Ip, offset: 0, fault };
         match bytes.first().map(|first| (first >> 4, first & 0xf)) {
@@ -112,6 +113,7 @@ impl<'a> Packet<'a> {
         }
     }
 
+    #[inline]
     fn parse_v4(bytes: &'a [u8], len: usize) -> Self {
         let Ok(h) = Ipv4HeaderSlice::from_slice(bytes) else {
             return Self::cut(bytes, len, cut_v4(bytes));
@@ -140,6 +142,7 @@ impl<'a> Packet<'a> {
         Self::behind_ip(bytes, len, ip, rest, length.saturating_sub(header_len))
     }
 
+    #[inline]
     fn parse_v6(bytes: &'a [u8], len: usize) -> Self {
         let Ok(h) = Ipv6HeaderSlice::from_slice(bytes) else {
             return Self::cut(bytes, len, cut_v6(bytes));
@@ -171,6 +174,7 @@ impl<'a> Packet<'a> {
     }
 
     /// Steps over AH and reads the transport header.
+    #[inline]
     fn behind_ip(
         bytes: &'a [u8],
         len: usize,

@@ -83,11 +83,13 @@ impl Writer {
 
     /// Byte order of a record's uid, pid, rule_uid and rule_pid: as the record itself shows,
     /// else as the records before it do.
+    #[inline]
     pub(super) fn host_order(self, owner: &[u8]) -> ByteOrder {
         shown_order(owner).unwrap_or(self.order)
     }
 
     /// Systems that may have written this record.
+    #[inline]
     pub(super) fn systems(self, h: &Pflog<'_>) -> Systems {
         if is_ipfw(h) {
             return Systems::IPFW;
@@ -165,6 +167,7 @@ fn is_ipfw(h: &Pflog<'_>) -> bool {
 /// The byte order that the four host-order words show by themselves: by a "no process" or "no
 /// user" value that is one in one order only, or by a rule_pid that can be a process id in one
 /// order only.
+#[inline]
 fn shown_order(owner: &[u8]) -> Option<ByteOrder> {
     let word = |at: usize| owner.get(at..).and_then(<[u8]>::first_chunk::<4>).copied();
     let (uid, pid, rule_pid) = (word(0)?, word(4)?, word(12)?);
