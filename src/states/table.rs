@@ -206,8 +206,9 @@ impl Table {
             for (slot, op) in slots.iter_mut().zip(some) {
                 *slot = op.ids().and_then(|ids| self.slot(ids)).unwrap_or(NIL);
             }
-            for slot in slots {
-                let Link { prev, next } = self.slab.link(slot, AGE);
+            for record in slots.into_iter().filter_map(|slot| self.slab.get(slot)) {
+                let [Link { prev, next }, ..] = record.links;
+                black_box((record.whole.sides, record.last, record.deadline_s));
                 black_box((self.slab.link(prev, AGE), self.slab.link(next, AGE)));
             }
         }

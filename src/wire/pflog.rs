@@ -162,7 +162,7 @@ fn padded(hdrlen: u8) -> usize {
 
 /// A fixed field that holds a name: the bytes up to the first NUL, or all of them.
 #[inline]
-fn name(field: &[u8; 16]) -> &[u8] {
+pub(crate) fn name(field: &[u8; 16]) -> &[u8] {
     // Without a look at each: of the bytes up to the first NUL its top bit alone was clear, and is
     // set when one is taken off each byte.
     const ONES: u128 = u128::from_ne_bytes([1; 16]);

@@ -418,7 +418,7 @@ impl Extra<'_> {
     };
 }
 
-type Rest<'a> = Result<&'a [u8], nom::Err<nom::error::Error<&'a [u8]>>>;
+type Rest<'a> = Result<&'a [u8], nom::Err<Error<&'a [u8]>>>;
 
 /// Family, protocol and direction of a state whose keys share them.
 fn flow<'a>(i: &'a [u8], s: &mut State<'_>, hop: &[u8; 16]) -> Rest<'a> {

@@ -94,13 +94,16 @@ impl Writer {
         if is_ipfw(h) {
             return Systems::IPFW;
         }
-        match h.hdrlen {
+        self.systems_by(h.hdrlen, u8::try_from(h.af).unwrap_or_default())
+    }
+
+    /// The same by the header's length byte and the packet's family, of a record that is not ipfw's.
+    #[inline]
+    pub(crate) fn systems_by(self, hdrlen: u8, af: u8) -> Systems {
+        match hdrlen {
             100 => Systems::OPENBSD,
             49 | 68 | 69 => Systems::FREEBSD,
-            45 | 61 => {
-                let af = u8::try_from(h.af).unwrap_or_default();
-                self.systems.narrowed(by_length(h.hdrlen).narrowed(by_family(af)))
-            }
+            45 | 61 => self.systems.narrowed(by_length(hdrlen).narrowed(by_family(af))),
             _ => Systems::ANY,
         }
     }
