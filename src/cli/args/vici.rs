@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::Format;
+use super::{Format, Sandbox};
 use crate::vici::commands::{COMMANDS, EVENTS};
 use crate::vici::{DEFAULT, Uri};
 
@@ -50,6 +50,8 @@ pub(in crate::cli) struct Vici {
     /// How to print
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(in crate::cli) format: Format,
+    #[command(flatten)]
+    pub(in crate::cli) sandbox: Sandbox,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
