@@ -23,7 +23,9 @@ use super::rights::folder;
 use super::{Error, Status};
 #[cfg(feature = "live")]
 use crate::capture::live::{Control, HEAD_LEN, Header};
-use crate::capture::{Batch, Interface, MAX_RECORD_LEN, Record};
+#[cfg(feature = "live")]
+use crate::capture::{Batch, Record};
+use crate::capture::{Interface, MAX_RECORD_LEN};
 use crate::feed::file::{Layout, Tell};
 use crate::feed::fits;
 use crate::feed::log::{self, Log, Reopen};
@@ -175,6 +177,7 @@ impl Saver {
     }
 
     /// Writes so many records of a batch as they are.
+    #[cfg(feature = "live")]
     pub(super) fn copy(&mut self, batch: &mut Batch, count: usize) -> io::Result<ControlFlow<()>> {
         if self.pcapng {
             return self.copy_pcapng(batch, count);
@@ -258,6 +261,7 @@ impl Saver {
         Ok(ControlFlow::Continue(()))
     }
 
+    #[cfg(feature = "live")]
     fn copy_pcapng(&mut self, batch: &Batch, count: usize) -> io::Result<ControlFlow<()>> {
         self.describe(self.sources, &batch.interfaces)?;
         let Some(log) = &self.log else { return Ok(ControlFlow::Continue(())) };

@@ -5,6 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(feature = "feed")]
 use std::thread;
 
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
@@ -15,12 +16,14 @@ use super::file::with_suffix;
 const FRAME: u64 = 1 << 20;
 
 /// A file that is being packed.
+#[cfg(feature = "feed")]
 #[derive(Debug)]
 pub(super) struct Packing {
     path: PathBuf,
     thread: thread::JoinHandle<io::Result<()>>,
 }
 
+#[cfg(feature = "feed")]
 impl Packing {
     /// Starts to pack a file, of which `file` is open for reading: `PATH.zst` takes its place.
     pub(super) fn start(path: PathBuf, file: fs::File) -> Self {
