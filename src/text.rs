@@ -98,8 +98,8 @@ pub fn push_dec_padded(out: &mut Vec<u8>, n: u64, width: usize) {
         push_some(out, (digits | ZEROS) >> ((8 - shown) * 8), shown);
         return;
     }
-    for power in (1..width.min(20)).rev() {
-        if n >= 10_u64.pow(power as u32) {
+    for power in (1..u32::try_from(width).unwrap_or(20).min(20)).rev() {
+        if n >= 10_u64.pow(power) {
             break;
         }
         out.push(b'0');
@@ -153,7 +153,8 @@ pub fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
 /// Appends `n` in hex as C's `%x` does: lower case, no leading zeros.
 #[inline]
 pub fn push_hex_min(out: &mut Vec<u8>, n: u64) {
-    let (high, low) = ((n >> 32) as u32, n as u32);
+    let [a, b, c, d, e, f, g, h] = n.to_be_bytes();
+    let (high, low) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
     let first = if high == 0 { low } else { high };
     let zeros = (first | 1).leading_zeros() / 4;
     push_some(out, hex_digits(first) >> (zeros * 8), 8 - zeros as usize);
@@ -164,23 +165,27 @@ pub fn push_hex_min(out: &mut Vec<u8>, n: u64) {
 
 /// An octet in decimal and a dot behind it in the lower half; how many bytes these are in the
 /// upper half.
+#[allow(
+    clippy::indexing_slicing,
+    clippy::cast_lossless,
+    reason = "the compiler evaluates it, where From cannot be called yet"
+)]
 const OCTETS: [u64; 256] = {
     let mut octets = [0; 256];
-    let mut n = 0;
-    while n < 256 {
-        let (a, b, c) = (b'0' + (n / 100) as u8, b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8);
+    let mut n = 0_u8;
+    loop {
+        let [a, b, c] = [b'0' + n / 100, b'0' + n / 10 % 10, b'0' + n % 10];
         let (text, len) = match n {
             0..10 => ([c, b'.', 0, 0], 2),
             10..100 => ([b, c, b'.', 0], 3),
             _ => ([a, b, c, b'.'], 4),
         };
-        #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-        {
-            octets[n] = u32::from_le_bytes(text) as u64 | len << 32;
+        octets[n as usize] = u32::from_le_bytes(text) as u64 | len << 32;
+        if n == u8::MAX {
+            break octets;
         }
         n += 1;
     }
-    octets
 };
 
 /// Appends an IPv4 address in dotted form.

@@ -162,7 +162,7 @@ impl Clock {
         let civil = self.zone.to_datetime(stamp);
         let [century, year] = [civil.year() / 100, civil.year() % 100];
         let two = |n: i16| {
-            let n = n.unsigned_abs() as u8 % 100;
+            let n = u8::try_from(n.unsigned_abs() % 100).unwrap_or_default();
             [b'0' + n / 10, b'0' + n % 10]
         };
         let ([c, e], [y, a]) = (two(century), two(year));

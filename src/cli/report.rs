@@ -177,7 +177,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
 /// What is opened by name, perhaps again and again.
 fn rights(args: &Args, err: &mut dyn Write) -> Rights {
     let read = [&args.sas, &args.read].into_iter().flatten();
-    let file = args.file.as_deref().map(|path| fs::canonicalize(path).unwrap_or(path.to_owned()));
+    let file =
+        args.file.as_deref().map(|path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()));
     let journal = PathBuf::from(JOURNAL);
     let rights = Rights::new(&args.common, args.verbose)
         .with_read(read.chain(&args.audit).chain(&args.diff).chain([&journal]))

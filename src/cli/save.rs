@@ -129,7 +129,7 @@ impl Saver {
     /// Writes what devices count, which pcap has no place for, at the end of each file.
     #[cfg(feature = "live")]
     pub(super) fn count_by(&mut self, control: Control, user: Option<String>) {
-        self.user = user.or(self.user.take());
+        self.user = user.or_else(|| self.user.take());
         self.counting = self.pcapng.then(|| Counting::new(control));
     }
 

@@ -201,7 +201,7 @@ mod tests {
         }
         // One that another program has taken away.
         packer.add(folder.path().join("gone"));
-        assert_eq!(packer.end(&AtomicBool::new(false)), [PathBuf::new(); 0]);
+        assert!(packer.end(&AtomicBool::new(false)).is_empty());
         assert_eq!(names(folder.path()), ["a.zst", "b.zst", "c.zst"]);
     }
 
@@ -218,7 +218,7 @@ mod tests {
         let before = names(folder.path());
         assert!(before == ["first", "second"] || before == ["first.zst", "second"], "{before:?}");
         packer.add(second);
-        assert_eq!(packer.end(&AtomicBool::new(false)), [PathBuf::new(); 0]);
+        assert!(packer.end(&AtomicBool::new(false)).is_empty());
         assert!(names(folder.path()).contains(&"second.zst".to_owned()));
     }
 
@@ -240,7 +240,10 @@ mod tests {
         assert_eq!((there.len(), left.len()), (3, 3 - packed), "{there:?}");
         assert_eq!(told(&left).is_some(), !left.is_empty());
         let [a, b] = ["a", "b"].map(PathBuf::from);
-        assert_eq!(told(&[a.clone()]).unwrap(), "a: no time to compress it; left as it is");
+        assert_eq!(
+            told(std::slice::from_ref(&a)).unwrap(),
+            "a: no time to compress it; left as it is"
+        );
         let more = "a: no time to compress it (and 1 file more); left as it is";
         assert_eq!(told(&[a, b]).unwrap(), more);
     }

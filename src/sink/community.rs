@@ -109,14 +109,18 @@ impl Tuple {
     fn place(&self) -> usize {
         let fold = |addr: IpAddr| match addr {
             IpAddr::V4(addr) => u64::from(addr.to_bits()),
-            IpAddr::V6(addr) => addr.to_bits() as u64 ^ (addr.to_bits() >> 64) as u64,
+            IpAddr::V6(addr) => {
+                let octets = addr.octets();
+                octets.as_chunks().0.iter().fold(0, |sum, half| sum ^ u64::from_ne_bytes(*half))
+            }
         };
         let (src, dst) = self.ports.unwrap_or_default();
         let sum = fold(self.src)
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)
             .wrapping_add(fold(self.dst).wrapping_mul(0xbf58_476d_1ce4_e5b9))
             .wrapping_add(u64::from(src) << 24 | u64::from(dst) << 8 | u64::from(self.proto));
-        (sum.wrapping_mul(0x94d0_49bb_1331_11eb) >> 32) as usize % KEPT
+        let [high, low, ..] = sum.wrapping_mul(0x94d0_49bb_1331_11eb).to_be_bytes();
+        usize::from(u16::from_be_bytes([high, low])) % KEPT
     }
 }
 
@@ -316,12 +320,12 @@ mod tests {
         let mut namer = Namer::new();
         let addr = |n: u32| IpAddr::from(n.to_be_bytes());
         for round in 0..3 {
-            for n in 0..5000_u32 {
+            for n in 0..5000_u16 {
                 let tuple = Tuple {
-                    src: addr(n % 700),
-                    dst: addr(n % 11),
+                    src: addr(u32::from(n % 700)),
+                    dst: addr(u32::from(n % 11)),
                     proto: 17,
-                    ports: Some((53, n as u16)),
+                    ports: Some((53, n)),
                     icmp: None,
                 };
                 let mut out = Vec::new();

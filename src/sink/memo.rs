@@ -36,6 +36,9 @@ pub(super) struct Pieces<const PIECES: usize> {
     ends: [usize; PIECES],
 }
 
+/// Appends a piece.
+type Write<'a> = &'a dyn Fn(&mut Vec<u8>);
+
 /// All that a header's text depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Key {
@@ -87,8 +90,8 @@ impl Key {
             .wrapping_add(rule.wrapping_mul(0x94d0_49bb_1331_11eb))
             .wrapping_add(uid.wrapping_mul(0xd6e8_feb8_6659_fd93))
             .wrapping_add(dir.wrapping_mul(0xc2b2_ae3d_27d4_eb4f));
-        (sum ^ sum >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize
-            >> (usize::BITS - SLOTS.trailing_zeros())
+        let [highest, ..] = (sum ^ sum >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
+        usize::from(highest) % SLOTS
     }
 }
 
@@ -106,7 +109,7 @@ impl<const PIECES: usize> Memo<PIECES> {
         &mut self,
         frame: &[u8],
         header: &Pflog<'_>,
-        write: [&dyn Fn(&mut Vec<u8>); PIECES],
+        write: [Write<'_>; PIECES],
     ) -> Option<&Pieces<PIECES>> {
         let key = Key::new(frame, header);
         let slot = self.slots.get_mut(key.slot())?;
@@ -119,7 +122,7 @@ impl<const PIECES: usize> Memo<PIECES> {
 
 impl<const PIECES: usize> Pieces<PIECES> {
     #[cold]
-    fn fill(&mut self, key: Key, write: [&dyn Fn(&mut Vec<u8>); PIECES]) {
+    fn fill(&mut self, key: Key, write: [Write<'_>; PIECES]) {
         self.key = Some(key);
         self.text.clear();
         for (write, end) in write.into_iter().zip(&mut self.ends) {
