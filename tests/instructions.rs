@@ -91,7 +91,7 @@ fn updates(packets: u64) -> Vec<u8> {
     };
     let mut file = Pcap::new(Order::Little, Unit::Micro, 18);
     let mut told = |nth: u64, action, messages: Vec<Message>| {
-        let time = Time { sec: 1_780_000_000 + nth as u32 / 100, nsec: 0 };
+        let time = Time { sec: 1_780_000_000 + u32::try_from(nth / 100).unwrap(), nsec: 0 };
         file.record(time, &Frame::of(Layout::OpenBsd6, action, &messages).bytes());
     };
     for n in 0..STATES {
@@ -120,8 +120,8 @@ fn instructions(program: &Path, before: &[&str], input: &Path, after: &[&str]) -
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
-    let collected = said.lines().find_map(|line| line.split_once("Collected : ")).expect(&said);
-    collected.1.trim().parse().unwrap()
+    let collected = said.lines().find_map(|line| line.split_once("Collected : "));
+    collected.unwrap_or_else(|| panic!("{said}")).1.trim().parse().unwrap()
 }
 
 #[test]

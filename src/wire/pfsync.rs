@@ -16,6 +16,7 @@ use nom::{IResult, Parser};
 use crate::error::{DecodeError, Fault, Layer};
 use crate::pf::Systems;
 
+mod layouts;
 pub mod messages;
 
 pub use messages::{Body, Message, Messages};
@@ -143,7 +144,7 @@ pub fn parse(bytes: &[u8], len: usize) -> Result<Pfsync<'_>, DecodeError> {
     match header.len {
         Some(claimed) if claimed < needed => Err(err(2, Fault::BadLength(claimed))),
         _ => {
-            let (layout, plain) = messages::layouts(&header);
+            let (layout, plain) = layouts::layouts(&header);
             Ok(Pfsync { layout, plain, ..header })
         }
     }

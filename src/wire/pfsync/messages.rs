@@ -26,7 +26,7 @@ use crate::wire::state::{self, Ids, Peer, State};
 use crate::wire::tdb::{self, Tdb, TdbLayout};
 
 /// Bytes in front of each kind of message in versions 5 and 6.
-const SUBHEADER: usize = 4;
+pub(super) const SUBHEADER: usize = 4;
 
 /// A message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +112,7 @@ pub struct Compressed {
 
 /// What a group's messages are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// States in a layout.
     State(Layout),
     /// `ins_ack`, `upd_req`, `del_c`.
@@ -359,16 +359,16 @@ impl<'a> Iterator for Messages<'a> {
 
 impl FusedIterator for Messages<'_> {}
 
-type Parsed<'a, T> = IResult<&'a [u8], T>;
+pub(super) type Parsed<'a, T> = IResult<&'a [u8], T>;
 
 /// Action, second byte and count.
-fn subheader(i: &[u8]) -> Parsed<'_, (u8, u8, u16)> {
+pub(super) fn subheader(i: &[u8]) -> Parsed<'_, (u8, u8, u16)> {
     (be_u8, be_u8, be_u16).parse(i)
 }
 
 /// What a number of version 5 stands for, with its size; `plain` is the layout of the actions
 /// without one of their own.
-fn sized(number: u8, plain: Layout) -> Option<(Kind, usize)> {
+pub(super) fn sized(number: u8, plain: Layout) -> Option<(Kind, usize)> {
     let state = |layout: Layout| Some((Kind::State(layout), layout.state_size()?));
     match number {
         0 => Some((Kind::Clr, 20)),
@@ -465,85 +465,4 @@ fn bus(i: &[u8]) -> Parsed<'_, Body<'_>> {
     let (i, (creatorid, endtime_s)) = (be_u32, be_u32).parse(i)?;
     let (i, status) = be_u8.map(BulkStatus).parse(i)?;
     Ok((i, Body::Bus { status, endtime_s, creatorid }))
-}
-
-/// The layout of a packet's states, and that of the actions that several layouts share.
-pub(super) fn layouts(packet: &Pfsync<'_>) -> (Option<Layout>, Layout) {
-    let layout = match packet.version {
-        1 => Layout::V1,
-        2 => Layout::V2,
-        3 => Layout::V3,
-        4 => Layout::V4,
-        6 => Layout::Openbsd6,
-        _ => return layouts5(packet),
-    };
-    (Some(layout), layout)
-}
-
-/// How the sub-headers of version 5 come out with one of the possible layouts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Fit {
-    /// A sub-header comes out wrong.
-    No,
-    /// Nothing is wrong up to where the capture ends.
-    Cut,
-    /// The messages end where the packet does, but it has no end of its own.
-    Exact,
-    /// They end with the sub-header of the end, which every sender writes. Without it two of
-    /// FreeBSD's first states would be as long as two of OpenBSD's.
-    Ended,
-}
-
-/// The layouts of version 5, which two systems have and one of them in three ways. Some of
-/// FreeBSD's actions have a layout of their own; for the others it is the one with whose size all
-/// sub-headers come out right. Of a cut packet that cannot be said: then it is FreeBSD's first,
-/// unless a state has OpenBSD's number for IPv6.
-fn layouts5(packet: &Pfsync<'_>) -> (Option<Layout>, Layout) {
-    const OTHERS: [Layout; 3] = [Layout::Openbsd5, Layout::Freebsd1400, Layout::Freebsd1500];
-    let mut plain = Layout::Freebsd1301;
-    let (mut fit, mut seen) = walk5(packet, plain);
-    for layout in OTHERS {
-        let (this, first) = walk5(packet, layout);
-        let af_24 = || layout == Layout::Openbsd5 && starts_with_af_24(packet);
-        if this > fit || this == Fit::Cut && this == fit && af_24() {
-            (fit, seen, plain) = (this, first, layout);
-        }
-    }
-    (seen, plain)
-}
-
-/// True if the first message is a whole state with OpenBSD's number for IPv6; OpenBSD 5 and
-/// FreeBSD 1301 have the family in the same place.
-fn starts_with_af_24(packet: &Pfsync<'_>) -> bool {
-    let at = packet.hdrlen.saturating_add(SUBHEADER).saturating_add(232);
-    matches!(packet.bytes.get(packet.hdrlen), Some(1 | 3 | 6)) && packet.bytes.get(at) == Some(&24)
-}
-
-/// Follows the sub-headers with a layout; also the layout of the first state.
-fn walk5(packet: &Pfsync<'_>, layout: Layout) -> (Fit, Option<Layout>) {
-    let (mut at, end) = (packet.hdrlen, packet.end());
-    let is_cut = packet.bytes.len() < end;
-    let cut = if is_cut { Fit::Cut } else { Fit::No };
-    let mut seen = None;
-    while at < end {
-        let left = packet.bytes.get(at..).unwrap_or_default();
-        let Ok((_, (number, pad, count))) = subheader(left) else { return (cut, seen) };
-        at = at.saturating_add(SUBHEADER);
-        if number == 12 {
-            return (if at == end { Fit::Ended } else { Fit::No }, seen);
-        }
-        // Nobody sends other padding or an empty group: these are the bytes of a message.
-        let known = sized(number, layout).filter(|_| pad == 0 && count > 0);
-        let Some((kind, size)) = known else { return (Fit::No, seen) };
-        if let Kind::State(layout) = kind {
-            seen = seen.or(Some(layout));
-        }
-        at = usize::from(count).saturating_mul(size).saturating_add(at);
-    }
-    let fit = match at == end {
-        true if is_cut => Fit::Cut,
-        true => Fit::Exact,
-        false => Fit::No,
-    };
-    (fit, seen)
 }
