@@ -11,6 +11,8 @@
 //! the size of the file. A consumer that stops ends all at once: nobody waits for a reader that
 //! may be waiting for its pipe.
 
+#[cfg(feature = "live")]
+pub mod hold;
 pub mod selection;
 
 use std::ops::ControlFlow;

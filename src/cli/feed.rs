@@ -79,12 +79,13 @@ fn read(path: &Path) -> Result<Config, String> {
 
 /// A configuration of what the options say.
 fn of_options(args: &Feed) -> Result<Config, String> {
-    if args.read.is_empty() || args.to.is_empty() {
-        return Err(
-            "nothing to do: name a configuration with --config FILE, or what to read with \
-                    -r FILE and where to deliver it with --to WHERE"
-                .to_owned(),
-        );
+    let devices = devices(args);
+    if (args.read.is_empty() && devices.is_empty()) || args.to.is_empty() {
+        let how = if cfg!(feature = "live") { "-r FILE or -i DEVICE" } else { "-r FILE" };
+        return Err(format!(
+            "nothing to do: name a configuration with --config FILE, or what to read with {how} \
+             and where to deliver it with --to WHERE"
+        ));
     }
     let source = |path: &PathBuf| Source {
         file: Some(path.clone()),
@@ -99,7 +100,7 @@ fn of_options(args: &Feed) -> Result<Config, String> {
         vici: args.vici.as_ref().map(ToString::to_string),
         sas: args.sas.clone(),
         notices: true,
-        sources: args.read.iter().map(source).collect(),
+        sources: args.read.iter().map(source).chain(devices).collect(),
         ..Config::default()
     };
     for to in &args.to {
@@ -109,11 +110,32 @@ fn of_options(args: &Feed) -> Result<Config, String> {
     Ok(config)
 }
 
+/// The devices of the options: the kernel leaves out what no output wants.
+#[cfg(feature = "live")]
+fn devices(args: &Feed) -> Vec<Source> {
+    let device = |name: &String| Source {
+        device: Some(name.clone()),
+        filter: filter(args),
+        ..Source::default()
+    };
+    args.interfaces.iter().map(device).collect()
+}
+
+#[cfg(not(feature = "live"))]
+const fn devices(_: &Feed) -> Vec<Source> {
+    Vec::new()
+}
+
+/// What every output of the options gets.
+fn filter(args: &Feed) -> Option<String> {
+    Some(args.filter.join(" ")).filter(|filter| !filter.is_empty())
+}
+
 /// Adds an output. Its name, by which its state is found again, is that of its kind, with a number
 /// behind it if there are several.
 fn add(config: &mut Config, to: &str, args: &Feed) -> Result<(), String> {
     let format = args.format.clone();
-    let filter = Some(args.filter.join(" ")).filter(|filter| !filter.is_empty());
+    let filter = filter(args);
     let named = |kind: &str, before: usize| match before {
         0 => kind.to_owned(),
         n => format!("{kind}-{}", n + 1),

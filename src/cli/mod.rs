@@ -9,8 +9,6 @@ mod docs;
 mod explain;
 #[cfg(feature = "feed")]
 mod feed;
-#[cfg(feature = "live")]
-mod hold;
 mod ipsec;
 mod join;
 #[cfg(feature = "live")]

@@ -7,8 +7,6 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::args::Print;
-#[cfg(feature = "live")]
-use super::hold::Hold;
 use super::join::{self, Join};
 use super::reading::{Consumed, Reading, Settings};
 use super::rights::Rights;
@@ -22,6 +20,8 @@ use super::{Error, Status, together};
 use crate::capture::offset::Offsets;
 use crate::capture::{Batch, Suspected};
 use crate::engine::Work;
+#[cfg(feature = "live")]
+use crate::engine::hold::Hold;
 use crate::sink::Sink;
 use crate::sink::json::Origin;
 use crate::sink::notice::Notices;

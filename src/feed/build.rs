@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::config::{Bytes, Common, Config, Login, Span};
+use super::config::{Bytes, Common, Config, Login, Source, Span};
 use super::deliver::Gather;
 use super::format::Format;
 use super::output::Output;
@@ -25,7 +25,7 @@ use crate::ipsec::journal::Journal;
 use crate::ipsec::{GRACE, Live, Tunnels};
 use crate::rules::Current;
 use crate::sink::ecs::Version;
-use crate::sink::site::Net;
+use crate::sink::site::{Net, Site};
 
 /// An output with all that it needs.
 pub(super) struct Plan {
@@ -38,6 +38,10 @@ pub(super) struct Plan {
     pub(super) selection: Selection,
     /// Bytes of events in memory.
     pub(super) queue: usize,
+    /// Bytes of events on disk.
+    pub(super) spool: u64,
+    /// The daemon that knows the tunnels, for as long as they are asked for.
+    pub(super) live: Option<Live>,
 }
 
 /// What events are enriched by, and who reports them.
@@ -47,11 +51,13 @@ pub(super) struct Context {
     rules: Option<Arc<Current>>,
     tunnels: Option<Tunnels>,
     /// The connection to the IKE daemon lasts as long as the tunnels are asked for.
-    _live: Option<Live>,
+    pub(super) live: Option<Live>,
 }
 
 /// Bytes of events that wait in memory for an output, unless it is said otherwise.
 const QUEUE: u64 = 8 << 20;
+/// Bytes of events that wait on disk for it.
+const SPOOL: u64 = 256 << 20;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Events and bytes of a request.
 const REQUEST: (usize, u64) = (5000, 4 << 20);
@@ -88,11 +94,18 @@ impl Context {
             internal: internal.map_err(|wrong: String| format!("internal_nets: {wrong}"))?,
             rules: rules.transpose()?,
             tunnels,
-            _live: live,
+            live,
         })
     }
 
-    fn selection(&self, filter: Option<&str>) -> Result<Selection, String> {
+    /// Whose events a source's are.
+    pub(super) fn site(&self, source: &Source) -> Site {
+        let observer = source.observer.clone().unwrap_or_else(|| self.observer.clone());
+        Site { observer, internal: self.internal.clone() }
+    }
+
+    /// The events that a filter admits, with all that is known about them.
+    pub(super) fn selection(&self, filter: Option<&str>) -> Result<Selection, String> {
         let filter = Filter::parse(filter.unwrap_or_default())
             .map_err(|wrong| format!("wrong filter:\n{wrong}"))?;
         if self.rules.is_none() && filter.asks_for_rules() {
@@ -240,6 +253,8 @@ impl Builder<'_> {
             format,
             selection,
             queue: usize::try_from(queue).unwrap_or(usize::MAX),
+            spool: common.spool.map_or(SPOOL, |Bytes(spool)| spool),
+            live: self.context.live.clone(),
         })
     }
 

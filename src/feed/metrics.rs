@@ -75,14 +75,21 @@ impl Drop for Metrics {
 
 fn text(all: &Shown) -> String {
     let mut out = String::new();
-    let counters: [Metric<u64>; 9] = [
+    let counters: [Metric<u64>; 12] = [
         ("received", "Records that its sources gave", |c| c.received.get()),
         ("decoded", "Records that could be decoded", |c| c.decoded.get()),
         ("filtered", "Records that its filter left out", |c| c.filtered.get()),
         ("sent", "Events handed to the output, each time", |c| c.sent.get()),
         ("acknowledged", "Events that the output has acknowledged", |c| c.acknowledged.get()),
         ("spooled", "Events that went through the spool", |c| c.spooled.get()),
-        ("dropped", "Events lost for want of room", |c| c.dropped.get()),
+        ("dropped", "Events lost behind decoding, for want of room", |c| c.dropped.get()),
+        ("kernel_dropped", "Packets that the kernel dropped", |c| c.kernel_dropped.get()),
+        ("interface_dropped", "Packets that an interface or its driver dropped", |c| {
+            c.interface_dropped.get()
+        }),
+        ("ring_dropped", "Packets dropped before decoding, for want of room", |c| {
+            c.ring_dropped.get()
+        }),
         ("refused", "Events that the output refused for good", |c| c.refused.get()),
         ("retries", "Times that the output was tried again", |c| c.retries.get()),
     ];

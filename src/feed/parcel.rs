@@ -89,6 +89,14 @@ impl Parcel {
         later.marks.iter().for_each(|&mark| self.mark(mark));
     }
 
+    /// The events from a place on, with all marks.
+    pub fn rest(&self, from: usize) -> Self {
+        let mut rest = Self { marks: self.marks.clone(), ..Self::default() };
+        let events = (from..self.len()).filter_map(|at| self.get(at));
+        events.for_each(|event| rest.push(event.id, event.ts, event.text));
+        rest
+    }
+
     /// Empties it and keeps its memory.
     pub fn clear(&mut self) {
         self.text.clear();
@@ -165,6 +173,8 @@ mod tests {
         assert_eq!(parcel.lines(), b"one\n\na\nb\n");
         let marks: Vec<_> = parcel.marks().iter().map(|m| (m.source, m.sequence)).collect();
         assert_eq!(marks, [(1, 9), (0, 3)]);
+        let rest = parcel.rest(1);
+        assert_eq!((rest.lines(), rest.len(), rest.marks().len()), (&b"\na\nb\n"[..], 2, 2));
     }
 
     #[test]

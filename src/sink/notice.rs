@@ -53,6 +53,17 @@ impl Notices {
         Self(Form::Ocsf(Box::new(Events::new(origin, site))))
     }
 
+    /// Leaves `event.sequence` to the [`Binder`](super::page::Binder), as of the events around.
+    #[must_use]
+    pub fn numbered(mut self) -> Self {
+        match &mut self.0 {
+            Form::Text(_) | Form::Json(..) => {}
+            Form::Ecs(documents) => documents.numbers = Some(Vec::new()),
+            Form::Ocsf(events) => events.numbers = Some(Vec::new()),
+        }
+        self
+    }
+
     /// Appends a notice of kind `spoof`: pfsync that the firewalls did not send, or not so. `nth`
     /// counts those of the frame from 0.
     pub fn spoof(&mut self, event: &Event<'_>, suspicion: Suspicion, nth: usize, page: &mut Page) {
@@ -100,6 +111,15 @@ impl Notices {
             Form::Ocsf(events) => events.push_happening(out, notice),
         }
         out.push(b'\n');
+        let numbers = match &mut self.0 {
+            Form::Text(_) | Form::Json(..) => None,
+            Form::Ecs(documents) => documents.numbers.as_mut(),
+            Form::Ocsf(events) => events.numbers.as_mut(),
+        };
+        numbers
+            .into_iter()
+            .flat_map(|numbers| numbers.drain(..))
+            .for_each(|at| page.leave_sequence(at));
     }
 }
 

@@ -4,6 +4,7 @@
 //! `contrib/feed.toml`, which a test reads.
 
 mod output;
+mod source;
 mod value;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use output::{Common, Elastic, File, Http, Login, Loki, Nats, Outputs, Splunk, Stdout, Syslog};
+pub use source::Source;
 pub use value::{Bytes, Span};
 
 /// A configuration.
@@ -47,43 +49,11 @@ pub struct Config {
     pub outputs: Outputs,
 }
 
-/// Something that is read: a file, a device, or standard input.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    /// Its name in checkpoints and messages; the file's or device's by default.
-    pub name: Option<String>,
-    /// A file; `-` is standard input.
-    pub file: Option<PathBuf>,
-    /// A device.
-    pub device: Option<String>,
-    /// Read on as the file grows, through rotation.
-    #[serde(default)]
-    pub follow: bool,
-    /// Begin with the files beside it that were rotated away.
-    #[serde(default)]
-    pub from_start: bool,
-    /// The firewall that it comes from, if not that of the whole feed.
-    pub observer: Option<String>,
-}
-
-impl Source {
-    /// It is the standard input.
-    pub fn is_stdin(&self) -> bool {
-        self.file.as_ref().is_some_and(|file| file.as_os_str() == "-")
-    }
-
-    /// Its name.
-    pub fn name(&self) -> String {
-        let named = self.name.clone().or_else(|| self.device.clone());
-        named.unwrap_or_else(|| {
-            self.file.as_ref().map_or_else(String::new, |file| file.display().to_string())
-        })
-    }
-}
-
 /// How often a heartbeat is sent unless it is said otherwise.
 const HEARTBEAT: Duration = Duration::from_secs(60);
+
+/// What can be divided into segments that hold something.
+const LEAST_SPOOL: u64 = 1 << 20;
 
 const fn yes() -> bool {
     true
@@ -122,39 +92,19 @@ impl Config {
         }
         let mut names = Vec::new();
         for source in &self.sources {
-            match (&source.file, &source.device) {
-                (Some(_), None) => {}
-                (None, Some(_)) if source.follow || source.from_start => {
-                    return Err(format!(
-                        "source {}: follow and from_start are for files",
-                        source.name()
-                    ));
-                }
-                (None, Some(device)) => {
-                    return Err(format!(
-                        "source {}: devices cannot be fed yet: keep a log of {device} with 'pfscope -w' and follow that",
-                        source.name()
-                    ));
-                }
-                _ => return Err("a [[source]] has either a file or a device".to_owned()),
-            }
-            if source.is_stdin() && source.follow {
-                return Err("standard input cannot be followed: it is read to its end".to_owned());
-            }
-            if source.is_stdin() && self.outputs.names().count() > 1 {
-                // Each output reads its sources by itself.
-                return Err("standard input can have one output only".to_owned());
-            }
-            if source.from_start && !source.follow {
-                return Err(format!("source {}: from_start needs follow", source.name()));
-            }
+            source.check()?;
             names.push(format!("source {}", source.name()));
         }
-        let outputs: Vec<_> = self.outputs.names().collect();
+        let outputs: Vec<_> = self.outputs.common().collect();
         if outputs.is_empty() {
             return Err("nowhere to deliver to: no [[output.…]]".to_owned());
         }
-        for name in outputs {
+        for Common { name, spool, .. } in outputs {
+            if let Some(Bytes(bytes)) = spool.filter(|&Bytes(bytes)| bytes < LEAST_SPOOL) {
+                return Err(format!(
+                    "output {name}: spool: {bytes} bytes are too few: 1MiB at least"
+                ));
+            }
             let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
             if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
                 // Names of files are made of it.

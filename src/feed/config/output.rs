@@ -38,6 +38,18 @@ pub struct Outputs {
 }
 
 impl Outputs {
+    /// What all have, in the order of their kinds.
+    pub fn common(&self) -> impl Iterator<Item = Common> {
+        let all = self.stdout.iter().map(Stdout::common);
+        let all = all.chain(self.file.iter().map(File::common));
+        let all = all.chain(self.syslog.iter().map(Syslog::common));
+        let all = all.chain(self.elasticsearch.iter().map(Elastic::common));
+        let all = all.chain(self.splunk.iter().map(Splunk::common));
+        let all = all.chain(self.loki.iter().map(Loki::common));
+        let all = all.chain(self.http.iter().map(Http::common));
+        all.chain(self.nats.iter().map(Nats::common))
+    }
+
     /// The names of all, in the order of their kinds.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let all = self.stdout.iter().map(|o| &o.name);
@@ -62,6 +74,8 @@ pub struct Common {
     pub filter: Option<String>,
     /// Bytes of events that wait in memory.
     pub queue: Option<Bytes>,
+    /// Bytes of events that wait on disk, of sources that cannot be read again.
+    pub spool: Option<Bytes>,
 }
 
 /// Declares a kind of output: its keys behind those that all have. serde's `flatten` would lose
@@ -80,6 +94,8 @@ macro_rules! outputs {
             pub filter: Option<String>,
             /// Bytes of events that wait in memory.
             pub queue: Option<Bytes>,
+            /// Bytes of events that wait on disk, of sources that cannot be read again.
+            pub spool: Option<Bytes>,
             $($(#[$doc])* pub $key: $type,)*
         }
 
@@ -91,6 +107,7 @@ macro_rules! outputs {
                     format: self.format.clone(),
                     filter: self.filter.clone(),
                     queue: self.queue,
+                    spool: self.spool,
                 }
             }
         }

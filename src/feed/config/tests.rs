@@ -53,8 +53,15 @@ fn what_is_wrong_is_said_with_its_line() {
 fn what_does_not_go_together_is_said() {
     for (from, to, expected) in [
         ("file = \"/var/log/pflog\"", "device = \"pflog0\"", "follow and from_start are for files"),
-        ("file = \"/var/log/pflog\"", "name = \"x\"", "either a file or a device"),
+        ("file = \"/var/log/pflog\"", "name = \"x\"", "either a file, a device or vici"),
         ("follow = true", "from_start = true", "from_start needs follow"),
+        ("follow = true", "ring = \"16MiB\"", "are for devices"),
+        ("queue = \"16MiB\"", "spool = \"16KiB\"", "output siem: spool: 16384 bytes are too few"),
+        (
+            "file = \"/var/log/pflog\"\nfollow = true",
+            "vici = \"http://x\"",
+            "source http://x: vici: ",
+        ),
         ("name = \"screen\"", "name = \"siem\"", "output siem is there twice"),
         ("name = \"screen\"", "name = \"../x\"", "a name has letters"),
         ("name = \"screen\"", "name = \".\"", "a name has letters"),

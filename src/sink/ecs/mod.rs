@@ -100,7 +100,7 @@ pub(super) struct Documents {
     other: Clock,
     ids: Ids,
     /// Where the numbers of a stream's documents go; without it they are those of the frames.
-    numbers: Option<Vec<usize>>,
+    pub(super) numbers: Option<Vec<usize>>,
 }
 
 impl Documents {
@@ -187,6 +187,9 @@ impl Documents {
             e.members(r#","module":"pf","dataset":"pf.notice""#);
             e.bytes(key!("provider"), &notice.source);
             e.string(key!("id"), |out| self.ids.push_happening(out, notice));
+            if let Some(numbers) = &mut self.numbers {
+                numbers.push(e.later(key!("sequence")));
+            }
             if let What::Loss(loss) = &notice.what {
                 e.string(key!("start"), |out| {
                     self.other.push_rfc3339(out, loss.since, Precision::Micros);

@@ -79,7 +79,7 @@ pub(super) struct Events {
     other: Clock,
     ids: Ids,
     /// Where the numbers of a stream's documents go; without it they are those of the frames.
-    numbers: Option<Vec<usize>>,
+    pub(super) numbers: Option<Vec<usize>>,
 }
 
 impl Events {
@@ -181,6 +181,9 @@ impl Events {
                 r#","version":"1.8.0","profiles":["host","datetime"],"product":{"name":"pf"}"#,
             );
             e.string(key!("uid"), |out| self.ids.push_happening(out, notice));
+            if let Some(numbers) = &mut self.numbers {
+                numbers.push(e.later(key!("sequence")));
+            }
             e.bytes(key!("log_provider"), &notice.source);
             e.close();
             self.describe_device(None, e);
