@@ -1,6 +1,8 @@
 //! Runs the pipelines of a configuration: starts, reloads and ends them, and lets them be heard
 //! of by heartbeats and metrics.
 
+use std::mem;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -55,6 +57,23 @@ impl std::fmt::Debug for Supervisor {
     }
 }
 
+/// Why a feed was not started.
+#[derive(Debug)]
+pub enum Unstarted {
+    /// What is wrong with its configuration.
+    Config(String),
+    /// What the system lacks or refuses.
+    System(String),
+}
+
+/// Takes the address that metrics are served at; while the process still may.
+///
+/// # Errors
+/// Why it cannot be had.
+pub fn listen(at: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(at).map_err(|error| format!("metrics at {at}: {error}"))
+}
+
 /// What was tried, and what it came to.
 pub type Checked = (String, Result<(), String>);
 
@@ -87,22 +106,20 @@ pub fn check(config: &Config, options: &Options) -> Result<Vec<Checked>, String>
 }
 
 impl Supervisor {
-    /// Starts all pipelines.
+    /// Starts all pipelines. Metrics are served at the address that `listener` has, if any.
     ///
     /// # Errors
     /// What is wrong, before anything was started.
-    pub fn start(config: Config, options: Options) -> Result<Self, String> {
-        config.check()?;
-        let follows = config.sources.iter().any(|source| source.follow && !options.once);
-        if config.state_dir.is_none() && follows {
-            return Err("a followed file needs state_dir (--state-dir), a folder that remembers \
-                        what was delivered"
-                .to_owned());
-        }
-        let context = Context::new(&config, &options.host, &options.say)?;
-        let plans = build::plans(&config, &context, &options.stop)?;
-        let state = config.state_dir.as_deref().map(State::open).transpose()?;
-        let metrics = config.metrics.map(|at| Metrics::start(at, &options.say)).transpose()?;
+    pub fn start(
+        config: Config,
+        options: Options,
+        listener: Option<TcpListener>,
+    ) -> Result<Self, Unstarted> {
+        let (context, plans) = Self::plan(&config, &options).map_err(Unstarted::Config)?;
+        let (state, metrics) = (config.state_dir.as_deref(), listener);
+        let state = state.map(State::open).transpose().map_err(Unstarted::System)?;
+        let metrics = metrics.map(|listener| Metrics::start(listener, &options.say));
+        let metrics = metrics.transpose().map_err(Unstarted::System)?;
         let mut feed = Self {
             options,
             config,
@@ -112,8 +129,21 @@ impl Supervisor {
             beat: Instant::now(),
             whole: true,
         };
-        feed.begin(plans, &context)?;
+        feed.begin(plans, &context).map_err(Unstarted::System)?;
         Ok(feed)
+    }
+
+    fn plan(config: &Config, options: &Options) -> Result<(Context, Vec<build::Plan>), String> {
+        config.check()?;
+        let follows = config.sources.iter().any(|source| source.follow && !options.once);
+        if config.state_dir.is_none() && follows {
+            return Err("a followed file needs state_dir (--state-dir), a folder that remembers \
+                        what was delivered"
+                .to_owned());
+        }
+        let context = Context::new(config, &options.host, &options.say)?;
+        let plans = build::plans(config, &context, &options.stop)?;
+        Ok((context, plans))
     }
 
     fn begin(&mut self, plans: Vec<build::Plan>, context: &Context) -> Result<(), String> {
@@ -148,15 +178,28 @@ impl Supervisor {
     /// # Errors
     /// What is wrong with it; then all goes on as before.
     pub fn reload(&mut self, config: Config) -> Result<(), String> {
-        config.check()?;
         if config.state_dir != self.config.state_dir || config.metrics != self.config.metrics {
             return Err(
                 "state_dir and metrics cannot change while the feed runs: restart it".to_owned()
             );
         }
-        let context = Context::new(&config, &self.options.host, &self.options.say)?;
-        let mut plans = build::plans(&config, &context, &self.options.stop)?;
-        self.config = config;
+        let (context, plans) = Self::plan(&config, &self.options)?;
+        let before = mem::replace(&mut self.config, config);
+        let Err(why) = self.change(plans, &context) else { return Ok(()) };
+        // What has begun of it ends, and what it has ended begins again.
+        self.config = before;
+        let again = Self::plan(&self.config, &self.options)
+            .and_then(|(context, plans)| self.change(plans, &context));
+        match again {
+            Ok(()) => Err(why),
+            Err(again) => {
+                Err(format!("{why}; but what it changed has ended: {again}: restart the feed"))
+            }
+        }
+    }
+
+    /// Ends the pipelines that are not planned, and begins those that do not run.
+    fn change(&mut self, mut plans: Vec<build::Plan>, context: &Context) -> Result<(), String> {
         let (same, other): (Vec<_>, Vec<_>) = self.pipelines.drain(..).partition(|pipeline| {
             plans.iter().any(|plan| plan.name == pipeline.name && plan.print == pipeline.print)
         });
@@ -166,7 +209,7 @@ impl Supervisor {
         for pipeline in other {
             self.whole &= pipeline.end();
         }
-        self.begin(plans, &context)
+        self.begin(plans, context)
     }
 
     /// Runs until all is delivered or the end is asked for. `reload` is set when the
