@@ -15,6 +15,8 @@ mod join;
 mod live;
 mod print;
 mod progress;
+#[cfg(feature = "feed")]
+mod reach;
 mod reading;
 mod report;
 mod rights;

@@ -9,7 +9,11 @@ use super::Error;
 use super::args::Common;
 #[cfg(feature = "live")]
 use super::args::Device;
-#[cfg(feature = "live")]
+#[cfg(feature = "feed")]
+use super::args::Feed;
+#[cfg(feature = "feed")]
+use super::reach::Reach;
+#[cfg(any(feature = "live", feature = "feed"))]
 use crate::sandbox::User;
 use crate::sandbox::{Peer, Plan};
 #[cfg(feature = "live")]
@@ -30,6 +34,31 @@ impl Rights {
     pub(super) fn new(common: &Common, verbose: bool) -> Self {
         let plan = Plan { confine: !common.sandbox.no_sandbox, ..Plan::default() };
         Self { plan, own_process: common.sandbox.own_process, verbose, live: false }
+    }
+
+    /// Those of a feed, which opens, connects and lets itself be asked (`accept`) as long as it
+    /// runs.
+    #[cfg(feature = "feed")]
+    pub(super) fn of_feed(args: &Feed, reach: Reach, accept: bool) -> Self {
+        let Reach { read, write, connect, devices, names: resolve } = reach;
+        let user = args.user.clone().map_or(User::Same, User::Named);
+        let confine = !args.sandbox.no_sandbox;
+        let reopen = !devices.is_empty();
+        let plan = Plan {
+            user,
+            confine,
+            read,
+            write,
+            connect,
+            devices,
+            reopen,
+            resolve,
+            accept,
+            ..Plan::default()
+        };
+        let own_process = args.sandbox.own_process;
+        // What runs for months is told of; what ends with its files, if it asks.
+        Self { plan, own_process, verbose: false, live: !args.once }
     }
 
     /// With files to read. A single one is open when rights are given up; several are opened in
@@ -108,7 +137,7 @@ impl Rights {
     fn for_root_alone(&self) -> Option<PathBuf> {
         let sockets = self.plan.connect.iter().filter_map(|peer| match peer {
             Peer::Unix(path) => Some(path),
-            Peer::Tcp(_) => None,
+            Peer::Tcp(_) | Peer::Udp => None,
         });
         let is_roots = |path: &&PathBuf| path.metadata().is_ok_and(|metadata| metadata.uid() == 0);
         let root = rustix::process::geteuid().is_root();
@@ -158,7 +187,7 @@ impl Rights {
 }
 
 /// The folder that a file is in.
-fn folder(path: &Path) -> PathBuf {
+pub(super) fn folder(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),

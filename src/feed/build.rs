@@ -1,13 +1,13 @@
 //! From the configuration to what delivers: an output of each kind, and what it gets.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::config::{Bytes, Common, Config, Login, Source, Span};
+use super::config::{Bytes, Common, Compress, Config, Login, Requests, Source, Span};
 use super::deliver::Gather;
 use super::format::Format;
 use super::output::Output;
@@ -16,8 +16,7 @@ use super::output::http::{self, Auth, Client, Dialect, Elastic, Http, Lines, Lok
 use super::output::nats::{self, Nats};
 use super::output::secret::Kept;
 use super::output::stream::Stdout;
-use super::output::syslog::{self, Address, Framing, Syslog};
-use super::output::tls::Tls;
+use super::output::syslog::{self, Syslog};
 use super::supervisor::Say;
 use crate::engine::selection::Selection;
 use crate::filter::Filter;
@@ -156,11 +155,7 @@ pub(super) fn plans(
     }
     for output in &outputs.file {
         all.add(&output.common(), output, Format::Json, |_| {
-            let compress = match output.compress.as_deref() {
-                None => false,
-                Some("zstd") => true,
-                Some(other) => return Err(format!("compress: '{other}' is not zstd")),
-            };
+            let compress = output.compress == Some(Compress::Zstd);
             let rotation = Rotation {
                 size: output.rotate_size.map(|Bytes(size)| size),
                 age: output.rotate_time.map(|Span(age)| age),
@@ -181,17 +176,10 @@ pub(super) fn plans(
     }
     for output in &outputs.syslog {
         all.add(&output.common(), output, Format::Json, |builder| {
-            let framing = match output.framing.as_deref() {
-                None | Some("octets") => Framing::Octets,
-                Some("lines") => Framing::Lines,
-                Some(other) => {
-                    return Err(format!("framing: '{other}' is neither octets nor lines"));
-                }
-            };
             let settings = syslog::Settings {
-                address: Address::parse(&output.address)?,
-                framing,
-                tls: tls(&output.ca_file, &output.cert_file, &output.key_file),
+                address: output.address.clone(),
+                framing: output.framing.unwrap_or_default(),
+                tls: output.tls(),
                 facility: output.facility.unwrap_or(16),
                 severity: output.severity.unwrap_or(6),
                 host: builder.context.observer.clone(),
@@ -207,7 +195,7 @@ pub(super) fn plans(
                 url: output.url.clone(),
                 subject: output.subject.clone(),
                 login: output.login.as_ref().map(nats_login).transpose()?,
-                tls: tls(&output.ca_file, &output.cert_file, &output.key_file),
+                tls: output.tls(),
                 timeout: timeout(output.timeout),
             };
             Ok((Box::new(Nats::new(settings)?), AT_ONCE))
@@ -262,17 +250,12 @@ impl Builder<'_> {
         let ecs = Format::Ecs(Version::V9_4);
         for output in &config.outputs.elasticsearch {
             self.add(&output.common(), output, ecs, |_| {
-                let auth = output.login.as_ref().map(|login| auth(login, "ApiKey"));
-                let tls = tls(&output.ca_file, &output.cert_file, &output.key_file);
                 let dialect = Elastic { index: output.index.clone() };
-                let limits = (output.batch_events, output.batch_bytes, output.linger);
-                post(&output.url, auth, Vec::new(), tls, output.timeout, dialect, limits)
+                post(output.requests(), "ApiKey", Vec::new(), dialect)
             })?;
         }
         for output in &config.outputs.splunk {
             self.add(&output.common(), output, Format::Json, |builder| {
-                let auth = output.login.as_ref().map(|login| auth(login, "Splunk"));
-                let tls = tls(&output.ca_file, &output.cert_file, &output.key_file);
                 let format = output.format.as_deref().map_or(Ok(Format::Json), str::parse)?;
                 let dialect = Splunk {
                     index: output.index.clone(),
@@ -280,53 +263,41 @@ impl Builder<'_> {
                     host: builder.context.observer.clone(),
                     json: format.is_json(),
                 };
-                let limits = (output.batch_events, output.batch_bytes, output.linger);
-                post(&output.url, auth, Vec::new(), tls, output.timeout, dialect, limits)
+                post(output.requests(), "Splunk", Vec::new(), dialect)
             })?;
         }
         for output in &config.outputs.loki {
             self.add(&output.common(), output, Format::Json, |_| {
-                let auth = output.login.as_ref().map(|login| auth(login, "Bearer"));
-                let tls = tls(&output.ca_file, &output.cert_file, &output.key_file);
                 let tenant = output.tenant.clone().map(|name| ("X-Scope-OrgID".to_owned(), name));
-                let headers = tenant.into_iter().collect();
                 let dialect = Loki { labels: output.labels.clone() };
                 if dialect.labels.is_empty() {
                     return Err("labels: Loki wants one at least".to_owned());
                 }
-                let limits = (output.batch_events, output.batch_bytes, output.linger);
-                post(&output.url, auth, headers, tls, output.timeout, dialect, limits)
+                post(output.requests(), "Bearer", tenant.into_iter().collect(), dialect)
             })?;
         }
         for output in &config.outputs.http {
             self.add(&output.common(), output, Format::Json, |_| {
-                let auth = output.login.as_ref().map(|login| auth(login, "Bearer"));
-                let tls = tls(&output.ca_file, &output.cert_file, &output.key_file);
                 let headers = output.headers.clone().unwrap_or_default().into_iter().collect();
-                let limits = (output.batch_events, output.batch_bytes, output.linger);
-                post(&output.url, auth, headers, tls, output.timeout, Lines, limits)
+                post(output.requests(), "Bearer", headers, Lines)
             })?;
         }
         Ok(())
     }
 }
 
-type Limits = (Option<usize>, Option<Bytes>, Option<Span>);
-
+/// An output that posts. `word` stands before a token.
 fn post(
-    url: &str,
-    auth: Option<Result<Auth, String>>,
+    requests: Requests,
+    word: &'static str,
     headers: Vec<(String, String)>,
-    tls: Tls,
-    limit: Option<Span>,
     dialect: impl Dialect + 'static,
-    (events, bytes, linger): Limits,
 ) -> Result<(Box<dyn Output>, Gather), String> {
-    let url = url.to_owned();
-    let auth = auth.transpose()?;
+    let Requests { url, login, tls, timeout: limit, batch_events, batch_bytes, linger } = requests;
+    let auth = login.map(|login| auth(&login, word)).transpose()?;
     let client = Client::new(http::Settings { url, auth, headers, tls, timeout: timeout(limit) })?;
-    let events = events.unwrap_or(REQUEST.0).max(1);
-    let Bytes(bytes) = bytes.unwrap_or(Bytes(REQUEST.1));
+    let events = batch_events.unwrap_or(REQUEST.0).max(1);
+    let Bytes(bytes) = batch_bytes.unwrap_or(Bytes(REQUEST.1));
     let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
     let linger = linger.map_or(LINGER, |Span(linger)| linger);
     let output = Box::new(Http::new(client, dialect, events, bytes));
@@ -337,20 +308,14 @@ fn timeout(configured: Option<Span>) -> Duration {
     configured.map_or(TIMEOUT, |Span(timeout)| timeout)
 }
 
-type File = Option<std::path::PathBuf>;
-
-fn tls(ca_file: &File, cert_file: &File, key_file: &File) -> Tls {
-    Tls { ca_file: ca_file.clone(), cert_file: cert_file.clone(), key_file: key_file.clone() }
-}
-
 /// A secret that is in a file or in the environment.
-fn kept(file: &File, env: Option<&String>) -> Option<Kept> {
-    file.clone().map(Kept::File).or_else(|| env.cloned().map(Kept::Env))
+fn kept(file: Option<&PathBuf>, env: Option<&String>) -> Option<Kept> {
+    file.cloned().map(Kept::File).or_else(|| env.cloned().map(Kept::Env))
 }
 
 fn auth(login: &Login, word: &'static str) -> Result<Auth, String> {
-    let password = kept(&login.password_file, login.password_env.as_ref());
-    let token = kept(&login.token_file, login.token_env.as_ref());
+    let password = kept(login.password_file.as_ref(), login.password_env.as_ref());
+    let token = kept(login.token_file.as_ref(), login.token_env.as_ref());
     match (&login.user, password, token) {
         (Some(user), Some(password), None) => Ok(Auth::Basic(user.clone(), password)),
         (None, None, Some(token)) => Ok(Auth::Token(word, token)),

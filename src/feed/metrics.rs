@@ -1,7 +1,7 @@
 //! The counters in Prometheus's text format (version 0.0.4), for `GET /metrics`.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -22,14 +22,17 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// Serves at an address.
-    pub(super) fn start(at: SocketAddr, say: &Say) -> Result<Self, String> {
-        if !at.ip().is_loopback() {
+    /// Serves whoever connects.
+    pub(super) fn start(listener: TcpListener, say: &Say) -> Result<Self, String> {
+        if let Ok(at) = listener.local_addr()
+            && !at.ip().is_loopback()
+        {
             say(&format!(
                 "metrics at {at}: whoever reaches this address reads them, without a login"
             ));
         }
-        let server = Server::http(at).map_err(|error| format!("metrics at {at}: {error}"))?;
+        let server = Server::from_listener(listener, None);
+        let server = server.map_err(|error| format!("metrics: {error}"))?;
         let (server, shown) = (Arc::new(server), Arc::new(Mutex::new(Shown::new())));
         let (own, all) = (Arc::clone(&server), Arc::clone(&shown));
         let thread = thread::spawn(move || {

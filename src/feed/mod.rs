@@ -35,6 +35,8 @@ pub mod config;
 #[cfg(feature = "feed")]
 pub mod counters;
 #[cfg(feature = "feed")]
+mod daemon;
+#[cfg(feature = "feed")]
 pub mod dead;
 #[cfg(feature = "feed")]
 pub mod deliver;

@@ -230,7 +230,8 @@ impl Spool {
         events: Range<usize>,
         goes_on: Option<(&str, u64)>,
     ) -> io::Result<()> {
-        let full = |last: &Segment| last.bytes >= self.segment();
+        let most = self.segment();
+        let full = |last: &Segment| last.bytes >= most;
         self.buffer.clear();
         if self.tail.is_none() || self.segments.back().is_none_or(full) {
             let path = path(&self.folder, self.next);

@@ -1,6 +1,8 @@
 //! Runs the pipelines of a configuration: starts, reloads and ends them, and lets them be heard
 //! of by heartbeats and metrics.
 
+use std::mem;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -60,6 +62,44 @@ impl std::fmt::Debug for Supervisor {
     }
 }
 
+/// Why a feed was not started.
+#[derive(Debug)]
+pub enum Unstarted {
+    /// What is wrong with its configuration.
+    Config(String),
+    /// What the system lacks or refuses.
+    System(String),
+}
+
+/// Takes the address that metrics are served at; while the process still may.
+///
+/// # Errors
+/// Why it cannot be had.
+pub fn listen(at: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(at).map_err(|error| format!("metrics at {at}: {error}"))
+}
+
+/// Devices that are open, and not yet read.
+#[derive(Default)]
+pub struct Devices(Vec<Tap>);
+
+impl Devices {
+    /// Opens those of a configuration; while the process still may.
+    ///
+    /// # Errors
+    /// Which of them cannot be opened, and why.
+    pub fn open(config: &Config, say: &Say) -> Result<Self, String> {
+        let devices = config.sources.iter().filter(|source| source.device.is_some());
+        devices.map(|source| Tap::open(source, say)).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl std::fmt::Debug for Devices {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|tap| &tap.source)).finish()
+    }
+}
+
 /// What was tried, and what it came to.
 pub type Checked = (String, Result<(), String>);
 
@@ -99,20 +139,24 @@ pub fn check(config: &Config, options: &Options) -> Result<Vec<Checked>, String>
 }
 
 impl Supervisor {
-    /// Starts all pipelines.
+    /// Starts all pipelines. Metrics are served at the address that `listener` has, if any.
     ///
     /// # Errors
     /// What is wrong, before anything was started.
-    pub fn start(config: Config, options: Options) -> Result<Self, String> {
-        config.check()?;
-        fits(&config, &options)?;
-        let context = Context::new(&config, &options.host, &options.say)?;
-        let plans = build::plans(&config, &context, &options.stop)?;
-        let shared = config.sources.iter().filter(|source| source.is_shared());
-        let taps =
-            shared.map(|source| Tap::open(source, &options.say)).collect::<Result<_, _>>()?;
-        let state = config.state_dir.as_deref().map(State::open).transpose()?;
-        let metrics = config.metrics.map(|at| Metrics::start(at, &options.say)).transpose()?;
+    pub fn start(
+        config: Config,
+        options: Options,
+        devices: Devices,
+        listener: Option<TcpListener>,
+    ) -> Result<Self, Unstarted> {
+        let (context, plans) = Self::plan(&config, &options).map_err(Unstarted::Config)?;
+        let Devices(mut taps) = devices;
+        let opened = open(&config, &taps, &options).map_err(Unstarted::System)?;
+        taps.extend(opened);
+        let (state, metrics) = (config.state_dir.as_deref(), listener);
+        let state = state.map(State::open).transpose().map_err(Unstarted::System)?;
+        let metrics = metrics.map(|listener| Metrics::start(listener, &options.say));
+        let metrics = metrics.transpose().map_err(Unstarted::System)?;
         let mut feed = Self {
             options,
             config,
@@ -123,8 +167,20 @@ impl Supervisor {
             beat: Instant::now(),
             whole: true,
         };
-        feed.begin(plans, &context)?;
+        feed.begin(plans, &context).map_err(Unstarted::System)?;
         Ok(feed)
+    }
+
+    fn plan(config: &Config, options: &Options) -> Result<(Context, Vec<build::Plan>), String> {
+        config.check()?;
+        fits(config, options)?;
+        let context = Context::new(config, &options.host, &options.say)?;
+        for source in &config.sources {
+            let wrong = |why| format!("source {}: {why}", source.name());
+            context.selection(source.filter.as_deref()).map_err(wrong)?;
+        }
+        let plans = build::plans(config, &context, &options.stop)?;
+        Ok((context, plans))
     }
 
     /// Starts pipelines, and all that is read for all of them.
@@ -173,27 +229,39 @@ impl Supervisor {
     /// # Errors
     /// What is wrong with it; then all goes on as before.
     pub fn reload(&mut self, config: Config) -> Result<(), String> {
-        config.check()?;
         if config.state_dir != self.config.state_dir || config.metrics != self.config.metrics {
             return Err(
                 "state_dir and metrics cannot change while the feed runs: restart it".to_owned()
             );
         }
-        fits(&config, &self.options)?;
-        let context = Context::new(&config, &self.options.host, &self.options.say)?;
-        let mut plans = build::plans(&config, &context, &self.options.stop)?;
-        let mut opened = Vec::new();
-        for source in config.sources.iter().filter(|source| source.is_shared()) {
-            context.selection(source.filter.as_deref())?;
-            if !self.taps.iter().any(|tap| tap.source == *source) {
-                opened.push(Tap::open(source, &self.options.say)?);
+        let (context, plans) = Self::plan(&config, &self.options)?;
+        let opened = open(&config, &self.taps, &self.options)?;
+        let before = mem::replace(&mut self.config, config);
+        let Err(why) = self.change(plans, &context, opened) else { return Ok(()) };
+        // What has begun of it ends, and what it has ended begins again.
+        self.config = before;
+        let again = Self::plan(&self.config, &self.options).and_then(|(context, plans)| {
+            let opened = open(&self.config, &self.taps, &self.options)?;
+            self.change(plans, &context, opened)
+        });
+        match again {
+            Ok(()) => Err(why),
+            Err(again) => {
+                Err(format!("{why}; but what it changed has ended: {again}: restart the feed"))
             }
         }
-        self.config = config;
-        let (mut taps, gone): (Vec<_>, Vec<_>) = self
-            .taps
-            .drain(..)
-            .partition(|tap| self.config.sources.iter().any(|source| *source == tap.source));
+    }
+
+    /// Ends the sources and pipelines that are not planned, and begins those that do not run.
+    fn change(
+        &mut self,
+        mut plans: Vec<build::Plan>,
+        context: &Context,
+        opened: Vec<Tap>,
+    ) -> Result<(), String> {
+        let sources = &self.config.sources;
+        let (mut taps, gone): (Vec<_>, Vec<_>) =
+            self.taps.drain(..).partition(|tap| sources.contains(&tap.source));
         self.whole &= end(gone, Instant::now() + LAST);
         taps.iter_mut().for_each(Tap::turn);
         taps.extend(opened);
@@ -208,7 +276,7 @@ impl Supervisor {
         for pipeline in other {
             self.whole &= pipeline.end(until);
         }
-        self.begin(plans, &context)
+        self.begin(plans, context)
     }
 
     /// Runs until all is delivered or the end is asked for. `reload` is set when the
@@ -246,6 +314,13 @@ impl Supervisor {
         let ends: Vec<_> = self.pipelines.into_iter().map(end).collect();
         ends.into_iter().all(|end| end.join().unwrap_or(false)) & whole
     }
+}
+
+/// Opens what is read for all outputs and is not open yet.
+fn open(config: &Config, open: &[Tap], options: &Options) -> Result<Vec<Tap>, String> {
+    let shared = config.sources.iter().filter(|source| source.is_shared());
+    let new = shared.filter(|source| !open.iter().any(|tap| tap.source == **source));
+    new.map(|source| Tap::open(source, &options.say)).collect()
 }
 
 /// Ends what is read for all outputs; false if something of it could not be read.

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 #[cfg(feature = "live")]
 use super::config::Bytes;
 use super::config::Source;
+use super::daemon::Daemon;
 use super::pump::Pump;
 use super::reader::{binder, parcel};
 use super::render::{Rendered, Renderer};
@@ -59,6 +60,7 @@ enum From {
     /// Not yet read.
     Opened(Option<Box<dyn Records>>),
     Read(Pump),
+    Daemon(Daemon),
 }
 
 /// What a tap renders with.
@@ -81,7 +83,9 @@ impl Tap {
         let wrong = |why: String| format!("source {}: {why}", source.name());
         #[cfg(feature = "live")]
         let mut control = None;
-        let (origin, from) = if source.device.is_some() {
+        let (origin, from) = if let Some(uri) = &source.vici {
+            (Origin::Devices, From::Daemon(Daemon::new(uri).map_err(wrong)?))
+        } else if source.device.is_some() {
             #[cfg(feature = "live")]
             {
                 let live = device(source, say).map_err(wrong)?;
@@ -115,12 +119,22 @@ impl Tap {
         {
             self.from = From::Read(Pump::start(records));
         }
-        let From::Read(pump) = &self.from else { return };
-        let (pump, name) = (pump.taker(), self.source.name());
+        let name = self.source.name();
         let (origin, failed) = (self.origin.clone(), Arc::clone(&self.failed));
         let say = Arc::clone(&self.say);
+        let run: Box<dyn FnOnce() -> Option<String> + Send> = match &self.from {
+            From::Opened(_) => return,
+            From::Read(pump) => {
+                let pump = pump.taker();
+                Box::new(move || render(pump, &origin, with))
+            }
+            From::Daemon(daemon) => {
+                let (daemon, name, say) = (daemon.taker(), name.clone(), Arc::clone(&say));
+                Box::new(move || daemon.follow(&name, &with.site, &with.streams, &say))
+            }
+        };
         self.thread = Some(thread::spawn(move || {
-            if let Some(why) = render(pump, &origin, with) {
+            if let Some(why) = run() {
                 say(&format!("source {}: {why}", escaped(name.as_bytes())));
                 failed.store(true, Ordering::Relaxed);
             }
@@ -129,8 +143,10 @@ impl Tap {
 
     /// Makes the streams end, with what has been read so far; the source is read on.
     pub(super) fn turn(&mut self) {
-        if let From::Read(pump) = &self.from {
-            pump.turn();
+        match &self.from {
+            From::Opened(_) => {}
+            From::Read(pump) => pump.turn(),
+            From::Daemon(daemon) => daemon.turn(),
         }
         if let Some(thread) = self.thread.take()
             && let Err(panic) = thread.join()
@@ -146,8 +162,10 @@ impl Tap {
             control.stop();
             return;
         }
-        if let From::Read(pump) = &self.from {
-            pump.end();
+        match &self.from {
+            From::Opened(_) => {}
+            From::Read(pump) => pump.end(),
+            From::Daemon(daemon) => daemon.turn(),
         }
     }
 

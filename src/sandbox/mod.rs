@@ -49,7 +49,8 @@ pub struct Plan {
     pub write: Vec<PathBuf>,
     /// Sockets that are still connected to.
     pub connect: Vec<Peer>,
-    /// Host names are looked up: the resolver's files and any network address are within reach.
+    /// Host names are looked up: the resolver's files and any network address are within reach, by
+    /// TCP at the resolver's port alone.
     pub resolve: bool,
     /// Network devices that are open.
     pub devices: Vec<String>,
@@ -59,6 +60,8 @@ pub struct Plan {
     pub reopen: bool,
     /// Messages go to a socket that is connected already (a service manager's).
     pub notify: bool,
+    /// Connections are taken by a socket that listens already.
+    pub accept: bool,
 }
 
 /// Who is connected to.
@@ -69,6 +72,8 @@ pub enum Peer {
     Unix(PathBuf),
     /// A TCP port, of any host.
     Tcp(u16),
+    /// UDP. Any port of any host can then be sent to: no sandbox knows these.
+    Udp,
 }
 
 /// What came of a plan.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::rights::Sandbox;
 use crate::vici::Uri;
 
 /// Deliver events to a SIEM, at least once: files, syslog, Elasticsearch, Splunk, Loki, HTTP, NATS
@@ -95,6 +96,12 @@ pub(in crate::cli) struct Feed {
     /// Send events only, nothing about the feed itself: no start, stop or heartbeat
     #[arg(long)]
     pub(in crate::cli) no_notices: bool,
+    /// Become this user once the address of --metrics is taken: one who can read the sources, the
+    /// secrets and feed.toml, and write the state folder
+    #[arg(short = 'Z', long = "relinquish-privileges", value_name = "USER")]
+    pub(in crate::cli) user: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) sandbox: Sandbox,
     /// What to deliver: words of the filter language (see 'Filter' in 'pfscope man')
     #[arg(value_name = "FILTER", conflicts_with = "config")]
     pub(in crate::cli) filter: Vec<String>,

@@ -68,9 +68,11 @@ impl Cli {
             Some(Command::Summary(args)) => &mut args.common,
             Some(Command::States(args)) => &mut args.common,
             Some(Command::Explain(args)) => &mut args.common,
-            // Its outputs are connected to again and again, wherever they are.
             #[cfg(feature = "feed")]
-            Some(Command::Feed(_)) => return,
+            Some(Command::Feed(args)) => {
+                args.sandbox.own_process = true;
+                return;
+            }
             // What they read is the firewall's own.
             Some(
                 Command::Rules(_)

@@ -7,13 +7,17 @@ mod output;
 mod source;
 mod value;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 
-pub use output::{Common, Elastic, File, Http, Login, Loki, Nats, Outputs, Splunk, Stdout, Syslog};
+pub use output::{
+    Common, Compress, Elastic, File, Http, Login, Loki, Nats, Outputs, Requests, Splunk, Stdout,
+    Syslog,
+};
 pub use source::Source;
 pub use value::{Bytes, Span};
 
@@ -116,8 +120,54 @@ impl Config {
         }
         names.sort_unstable();
         let twice = names.iter().zip(names.iter().skip(1)).find(|(one, next)| one == next);
-        twice.map_or(Ok(()), |(name, _)| Err(format!("{name} is there twice: give each a name")))
+        if let Some((name, _)) = twice {
+            return Err(format!("{name} is there twice: give each a name"));
+        }
+        self.check_files()
     }
+
+    /// A file is read by one source, or written by one output.
+    fn check_files(&self) -> Result<(), String> {
+        let sources = self.sources.iter().filter_map(|source| {
+            let path = source.file.as_deref()?;
+            Some((format!("source {}", source.name()), found(path)))
+        });
+        let files = self
+            .outputs
+            .file
+            .iter()
+            .map(|output| (format!("output {}", output.name), found(&output.path)));
+        let mut users: BTreeMap<PathBuf, String> = BTreeMap::new();
+        for (user, path) in sources.chain(files) {
+            // A device or a pipe is not torn by two.
+            if path.exists() && !path.is_file() {
+                continue;
+            }
+            if let Some(other) = users.insert(path.clone(), user.clone()) {
+                let path = path.display();
+                return Err(format!(
+                    "{other} and {user} share {path}: give each a file of its own"
+                ));
+            }
+        }
+        match self.outputs.stdout.as_slice() {
+            [one, other, ..] => Err(format!(
+                "output {} and output {} share standard output: leave one out",
+                one.name, other.name
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Where a file is, by whatever way it is named: it need not be there yet.
+fn found(path: &Path) -> PathBuf {
+    let there = |path: &Path| path.canonicalize().ok();
+    let beside = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Some(there(folder.unwrap_or_else(|| Path::new(".")))?.join(path.file_name()?))
+    };
+    there(path).or_else(beside).unwrap_or_else(|| path.to_owned())
 }
 
 #[cfg(test)]

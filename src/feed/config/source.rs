@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::Bytes;
-use crate::filter::Filter;
+use super::value::{self, Bytes};
 use crate::vici::Uri;
 
 /// Something that is read: a file, standard input, a device, or an IKE daemon's events.
@@ -27,6 +26,7 @@ pub struct Source {
     #[serde(default)]
     pub from_start: bool,
     /// Which packets of the device any output may get: the kernel leaves out what it can.
+    #[serde(default, deserialize_with = "value::filter")]
     pub filter: Option<String>,
     /// The kernel's capture buffer of the device.
     pub buffer: Option<Bytes>,
@@ -93,9 +93,6 @@ impl Source {
         }
         if self.ring.is_some_and(|Bytes(bytes)| bytes < 1 << 20) {
             return wrong("ring: 1MiB at least");
-        }
-        if let Some(Err(error)) = self.filter.as_deref().map(Filter::parse) {
-            return wrong(&format!("wrong filter:\n{error}"));
         }
         if let Some(Err(error)) = self.vici.as_deref().map(str::parse::<Uri>) {
             return wrong(&format!("vici: {error}"));

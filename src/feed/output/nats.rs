@@ -17,7 +17,7 @@ use std::time::Duration;
 use async_nats::subject::Subject;
 use async_nats::{
     Client, ConnectOptions, Event, HeaderMap, HeaderName, HeaderValue, Message, PublishErrorKind,
-    StatusCode, Subscriber,
+    ServerAddr, StatusCode, Subscriber,
 };
 use bytes::BytesMut;
 use futures_util::Stream;
@@ -123,6 +123,12 @@ impl Nats {
         let connected = self.runtime.block_on(connect(&self.settings));
         connected.map_err(|why| self.trouble(why))
     }
+}
+
+/// Host and port of the server at an address.
+pub fn server(url: &str) -> Option<(String, u16)> {
+    let address: ServerAddr = url.parse().ok()?;
+    Some((address.host().to_owned(), address.port()))
 }
 
 fn tls_is_asked_for(settings: &Settings) -> bool {

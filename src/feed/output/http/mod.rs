@@ -13,7 +13,7 @@ mod splunk;
 use std::fmt;
 use std::time::Duration;
 
-pub use client::{Auth, Client, Settings};
+pub use client::{Auth, Client, Settings, servers};
 pub use elastic::Elastic;
 pub use lines::Lines;
 pub use loki::Loki;
