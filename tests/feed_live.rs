@@ -443,7 +443,8 @@ fn what_is_in_the_spool_outlives_kill_and_the_numbers_go_on() {
 #[test]
 fn an_output_that_is_down_holds_up_no_other() {
     let Some(net) = Net::new() else { return };
-    let only = "[[output.file]]\nname = \"odd\"\nformat = \"json\"\nfilter = \"src host 10.0.0.7\"\n";
+    let only =
+        "[[output.file]]\nname = \"odd\"\nformat = \"json\"\nfilter = \"src host 10.0.0.7\"\n";
     let more = format!("{HTTP}{}{only}path = {:?}\n", to_file(&net, "file"), net.path("odd"));
     net.configure(&more);
     let run = net.start();
@@ -603,7 +604,10 @@ fn what_the_kernel_drops_is_counted_and_told_in_its_place() {
     let text = fs::read_to_string(net.path("file")).unwrap();
     let all = lines(&text);
     let told = all.iter().find(|event| event["pf"]["capture"]["where"] == "kernel").unwrap();
-    assert_eq!(told["pf"]["capture"]["lost"].as_u64(), Some(net.metric("file", "kernel_dropped_total")));
+    assert_eq!(
+        told["pf"]["capture"]["lost"].as_u64(),
+        Some(net.metric("file", "kernel_dropped_total"))
+    );
     // It has a number in the stream, as the packets around it.
     let of_stream = all.iter().filter(|event| event["pf"]["feed"].is_null());
     let numbers: Vec<_> = sequences(&of_stream.cloned().collect::<Vec<_>>());
@@ -646,7 +650,8 @@ fn an_outage_costs_disk_and_not_memory() {
     let all = u64::from(packets);
     let taken = || {
         let of = |output| {
-            net.metric(output, "received_total") + net.metric(output, "kernel_dropped_total")
+            net.metric(output, "received_total")
+                + net.metric(output, "kernel_dropped_total")
                 + net.metric(output, "ring_dropped_total")
         };
         of("http") >= all && of("other") >= all

@@ -9,6 +9,10 @@
 
 #[path = "schemas/ocsf.rs"]
 mod ocsf;
+#[path = "common/recorded.rs"]
+mod recorded;
+#[path = "schemas/vici.rs"]
+mod vici;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -77,23 +81,31 @@ fn lines_of(capture: &Path, flags: &[&str]) -> String {
 fn captures_print_as_the_golden_files_say() {
     let mut differing = Vec::new();
     let mut wanted = BTreeSet::new();
+    let mut compare = |name: &str, output: &str| {
+        let path = Path::new("testdata/golden-siem").join(name);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, output).unwrap();
+        }
+        let expected = fs::read_to_string(&path).unwrap_or_default();
+        let mut both = expected.lines().zip(output.lines());
+        if let Some((a, b)) = both.find(|(a, b)| a != b) {
+            differing.push(format!("{}:\n  expected {a}\n  printed  {b}", path.display()));
+        } else if expected != output {
+            differing.push(format!("{}: another number of lines", path.display()));
+        }
+        wanted.insert(path);
+    };
     for capture in GOLDEN {
         for (extension, flags) in FORMATS {
             let output = lines_of(&Path::new("testdata").join(capture), flags);
             let name = Path::new(capture).file_name().unwrap().to_str().unwrap();
-            let path = Path::new("testdata/golden-siem").join(format!("{name}.{extension}"));
-            if std::env::var_os("UPDATE_GOLDEN").is_some() {
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(&path, &output).unwrap();
-            }
-            let expected = fs::read_to_string(&path).unwrap_or_default();
-            let mut both = expected.lines().zip(output.lines());
-            if let Some((a, b)) = both.find(|(a, b)| a != b) {
-                differing.push(format!("{}:\n  expected {a}\n  printed  {b}", path.display()));
-            } else if expected != output {
-                differing.push(format!("{}: another number of lines", path.display()));
-            }
-            wanted.insert(path);
+            compare(&format!("{name}.{extension}"), &output);
+        }
+    }
+    for (name, form) in vici::FORMS {
+        for (recording, events) in vici::golden() {
+            compare(&format!("{recording}.{name}"), &vici::rendered(form, &events));
         }
     }
     assert!(differing.is_empty(), "{}\n", differing.join("\n"));
@@ -119,7 +131,24 @@ fn each_line(format: &str, mut each: impl FnMut(&str, &Value)) {
             lines += 1;
         }
     }
+    for line in beside_captures(format).lines() {
+        each(line, &serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")));
+    }
     assert!(lines > 1000, "only {lines} lines");
+}
+
+/// What needs more than a capture: packets with their tunnels, and what the IKE daemon told.
+fn beside_captures(format: &str) -> String {
+    let (_, flags) = FORMATS.iter().find(|(name, _)| *name == format).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let journal = recorded::journal(folder.path());
+    let mut flags = flags.to_vec();
+    flags.extend(["--sas", journal.to_str().unwrap()]);
+    let wire = lines_of(Path::new("testdata/ipsec/598-rekey.veth.pcap"), &flags);
+    let clear = lines_of(Path::new("testdata/ipsec/598-rekey.tun.pcap"), &flags);
+    let (_, form) = vici::FORMS.into_iter().find(|(name, _)| *name == format).unwrap();
+    let told = vici::all().iter().map(|(_, events)| vici::rendered(form, events)).collect();
+    [wire, clear, told].concat()
 }
 
 /// The ruleset that a capture was logged by, where it is known.
@@ -302,12 +331,15 @@ fn ecs_fields_are_those_of_the_published_schema() {
             types.insert(fields[3].clone(), fields[4].clone());
         }
         assert!(types.len() > 800 && lists.contains("event.category"), "{file} is not read");
-        for capture in captures() {
-            let flags = ["--format", "ecs", "--ecs-version", version, "--observer", "fw1"];
-            for line in lines_of(&capture, &flags).lines() {
+        let flags = ["--format", "ecs", "--ecs-version", version, "--observer", "fw1"];
+        let of_captures = captures().into_iter().map(|capture| lines_of(&capture, &flags));
+        let beside = beside_captures("ecs")
+            .replace("\"version\":\"9.4.0\"", &format!("\"version\":\"{version}.0\""));
+        for lines in of_captures.chain([beside]) {
+            for line in lines.lines() {
                 let value: Value = serde_json::from_str(line).unwrap();
                 assert_eq!(value["ecs"]["version"], format!("{version}.0"));
-                for list in ["event.category", "event.type", "related.ip", "tags"] {
+                for list in ["event.category", "event.type", "related.ip", "related.user", "tags"] {
                     let found = list.split('.').try_fold(&value, |at, key| at.get(key));
                     assert!(found.is_none_or(Value::is_array) && lists.contains(list), "{list}");
                 }

@@ -97,7 +97,9 @@ impl Daemon {
                     say(&format!("source {name}: {error}; it is waited for"));
                     Some(What::Gone(error.to_string().into()))
                 }
-                Update::Dropped(count) => Some(What::Loss(Loss { count, place: Place::Ring, since })),
+                Update::Dropped(count) => {
+                    Some(What::Loss(Loss { count, place: Place::Ring, since }))
+                }
                 Update::Undecodable(error) => {
                     say(&format!("source {name}: an event cannot be decoded: {error}"));
                     voices.iter().for_each(|voice| voice.stream.counters.received.add(1));

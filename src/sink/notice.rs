@@ -9,6 +9,7 @@ use super::ecs::{Documents, Version};
 use super::json::{self, Origin};
 use super::ocsf::Events;
 use super::page::Page;
+use super::sequence::Sequence;
 use super::site::Site;
 use crate::event::Event;
 use crate::event::notice::{Loss, Notice, Place, What};
@@ -58,8 +59,8 @@ impl Notices {
     pub fn numbered(mut self) -> Self {
         match &mut self.0 {
             Form::Text(_) | Form::Json(..) => {}
-            Form::Ecs(documents) => documents.numbers = Some(Vec::new()),
-            Form::Ocsf(events) => events.numbers = Some(Vec::new()),
+            Form::Ecs(documents) => documents.sequence = Sequence::of_stream(),
+            Form::Ocsf(events) => events.sequence = Sequence::of_stream(),
         }
         self
     }
@@ -111,15 +112,11 @@ impl Notices {
             Form::Ocsf(events) => events.push_happening(out, notice),
         }
         out.push(b'\n');
-        let numbers = match &mut self.0 {
-            Form::Text(_) | Form::Json(..) => None,
-            Form::Ecs(documents) => documents.numbers.as_mut(),
-            Form::Ocsf(events) => events.numbers.as_mut(),
-        };
-        numbers
-            .into_iter()
-            .flat_map(|numbers| numbers.drain(..))
-            .for_each(|at| page.leave_sequence(at));
+        match &mut self.0 {
+            Form::Text(_) | Form::Json(..) => {}
+            Form::Ecs(documents) => documents.sequence.leave(page),
+            Form::Ocsf(events) => events.sequence.leave(page),
+        }
     }
 }
 

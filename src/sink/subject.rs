@@ -156,7 +156,7 @@ const fn has_ports(number: u8) -> bool {
     matches!(number, proto::TCP | proto::UDP | proto::SCTP | DCCP | UDPLITE)
 }
 
-const fn family(ip: IpAddr) -> Family {
+pub(super) const fn family(ip: IpAddr) -> Family {
     if ip.is_ipv4() { Family::Inet } else { Family::Inet6 }
 }
 

@@ -25,6 +25,16 @@ pub(in crate::cli) enum EventFormat {
 /// Options of the formats for a SIEM.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Schemas {
+    #[command(flatten)]
+    pub(in crate::cli) reporter: Reporter,
+    /// With --format filterlog: whose
+    #[arg(long, value_enum, default_value_t, value_name = "SYSTEM")]
+    pub(in crate::cli) flavour: FilterlogOf,
+}
+
+/// Who reports to the SIEM, and how.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Reporter {
     /// With --format ecs or ocsf: the firewall's name, in every event and part of its id (default:
     /// this machine's name)
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
@@ -36,9 +46,6 @@ pub(in crate::cli) struct Schemas {
     /// With --format ecs: the schema's version
     #[arg(long, value_enum, default_value_t, value_name = "VERSION")]
     pub(in crate::cli) ecs_version: EcsVersion,
-    /// With --format filterlog: whose
-    #[arg(long, value_enum, default_value_t, value_name = "SYSTEM")]
-    pub(in crate::cli) flavour: FilterlogOf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

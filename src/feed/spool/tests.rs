@@ -124,6 +124,7 @@ fn a_stream_s_numbers_go_on_whatever_became_of_the_events() {
             let dropped = spool.take_dropped();
             assert_eq!(dropped > 0, round == 1);
             assert_eq!(drain(&mut spool), (from + dropped..from + 200).collect::<Vec<_>>());
+            spool.save().unwrap();
         }
     }
     assert_eq!(open(folder.path(), 1 << 20).len(), 200);

@@ -7,7 +7,7 @@
 //! Of the fields that are written here 8.11 and 9.4 have all, and mean the same by them: only
 //! `ecs.version` differs.
 
-mod network;
+pub(super) mod network;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use super::json::{Emit, Line, Origin, Writer, key, lines, push_object};
 use super::notice::push_sentence;
 use super::page::Page;
 use super::pf;
+use super::sequence::Sequence;
 use super::site::Site;
 use super::subject::{self, Subject, Verdict, began, direction, is_end, is_match, sync_action};
 use crate::event::notice::{Notice, What};
@@ -73,7 +74,7 @@ impl Ecs {
     /// without gaps, whatever the filter leaves out.
     #[must_use]
     pub fn numbered(mut self) -> Self {
-        self.documents.numbers = Some(Vec::new());
+        self.documents.sequence = Sequence::of_stream();
         self
     }
 }
@@ -82,9 +83,7 @@ impl Sink for Ecs {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
         page.begin(event.frame.ts);
         lines(event, &self.filter, |line| self.documents.push(&mut page.text, event, line));
-        for at in self.documents.numbers.iter_mut().flat_map(|numbers| numbers.drain(..)) {
-            page.leave_sequence(at);
-        }
+        self.documents.sequence.leave(page);
         page.end();
     }
 }
@@ -99,15 +98,15 @@ pub(super) struct Documents {
     /// Of other times, so that the documents' own clock keeps its second.
     other: Clock,
     ids: Ids,
-    /// Where the numbers of a stream's documents go; without it they are those of the frames.
-    pub(super) numbers: Option<Vec<usize>>,
+    /// Without a stream they are those of the frames.
+    pub(super) sequence: Sequence,
 }
 
 impl Documents {
     pub(super) fn new(origin: Origin, site: Arc<Site>, version: Version) -> Self {
         let ids = Ids::new(&site.observer);
         let (clock, other) = (Clock::new(TimeZone::UTC), Clock::new(TimeZone::UTC));
-        Self { origin, site, version, clock, other, ids, numbers: None }
+        Self { origin, site, version, clock, other, ids, sequence: Sequence::default() }
     }
 
     fn push(&mut self, out: &mut Vec<u8>, event: &Event<'_>, line: Line<'_>) {
@@ -159,7 +158,7 @@ impl Documents {
             e.word(key!("reason"), suspicion.name());
             e.members(r#","module":"pf","dataset":"pf.notice""#);
             e.string(key!("id"), |out| self.ids.push_notice(out, &self.origin, frame, nth));
-            self.describe_sequence(frame, e);
+            self.sequence.describe(frame.number, e);
             e.close();
             e.open(key!("observer"));
             e.bytes(key!("name"), self.site.observer.as_bytes());
@@ -187,9 +186,7 @@ impl Documents {
             e.members(r#","module":"pf","dataset":"pf.notice""#);
             e.bytes(key!("provider"), &notice.source);
             e.string(key!("id"), |out| self.ids.push_happening(out, notice));
-            if let Some(numbers) = &mut self.numbers {
-                numbers.push(e.later(key!("sequence")));
-            }
+            self.sequence.describe_in_stream(e);
             if let What::Loss(loss) = &notice.what {
                 e.string(key!("start"), |out| {
                     self.other.push_rfc3339(out, loss.since, Precision::Micros);
@@ -212,13 +209,6 @@ impl Documents {
                 e.close();
             }
         });
-    }
-
-    fn describe_sequence(&mut self, frame: &Frame<'_>, e: &mut Writer<'_>) {
-        match &mut self.numbers {
-            None => e.number(key!("sequence"), frame.number),
-            Some(numbers) => numbers.push(e.later(key!("sequence"))),
-        }
     }
 
     fn head(&mut self, ts: Timestamp, precision: Precision, e: &mut Writer<'_>) {
@@ -251,7 +241,7 @@ impl Documents {
         }
         e.bytes(key!("provider"), frame.iface.unwrap_or_default());
         e.string(key!("id"), |out| self.ids.push(out, &self.origin, frame, line));
-        self.describe_sequence(frame, e);
+        self.sequence.describe(frame.number, e);
         if matches!(self.origin, Origin::Devices) {
             // Of a file it would be another time at each reading.
             let now = Timestamp::now();

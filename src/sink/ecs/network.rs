@@ -67,7 +67,7 @@ pub(super) fn describe(
     }
 }
 
-fn describe_side(key: Key, side: &Side, e: &mut Writer<'_>) {
+pub(in crate::sink) fn describe_side(key: Key, side: &Side, e: &mut Writer<'_>) {
     if *side == Side::default() {
         return;
     }

@@ -11,7 +11,7 @@ use crate::filter::Filter;
 use crate::packet::{Packet, Transport, proto};
 use crate::pf::{Direction, Family, Systems};
 use crate::states::Suspicion;
-use crate::text::{push_hex, push_hex_byte, push_ip, push_json_escaped};
+use crate::text::{Integer, push_hex, push_hex_byte, push_ip, push_json_escaped};
 use crate::time::{Clock, Precision};
 use crate::wire::ipsec::Sa;
 use crate::wire::pflog::{Other, Pflog};
@@ -23,6 +23,7 @@ use crate::wire::writer::OLD_UNKNOWN;
 pub struct Key {
     name: &'static str,
     json: &'static str,
+    quoted: &'static str,
 }
 
 impl Key {
@@ -31,20 +32,33 @@ impl Key {
         self.name
     }
 
-    pub(in crate::sink) const fn new(name: &'static str, json: &'static str) -> Self {
-        Self { name, json }
+    pub(in crate::sink) const fn new(
+        name: &'static str,
+        json: &'static str,
+        quoted: &'static str,
+    ) -> Self {
+        Self { name, json, quoted }
     }
 
     /// `,"key":`
     pub(super) const fn json(self) -> &'static str {
         self.json
     }
+
+    /// `,"key":"`
+    pub(super) const fn quoted(self) -> &'static str {
+        self.quoted
+    }
 }
 
 /// A key by its name.
 macro_rules! key {
     ($name:literal) => {
-        $crate::sink::json::Key::new($name, concat!(",\"", $name, "\":"))
+        $crate::sink::json::Key::new(
+            $name,
+            concat!(",\"", $name, "\":"),
+            concat!(",\"", $name, "\":\""),
+        )
     };
 }
 pub(in crate::sink) use key;
@@ -52,7 +66,7 @@ pub(in crate::sink) use key;
 /// Takes what an event consists of. Strings come escaped for JSON.
 pub trait Emit {
     /// A number.
-    fn number(&mut self, key: Key, n: impl itoa::Integer);
+    fn number(&mut self, key: Key, n: impl Integer);
     /// `true`; what is not true is absent.
     fn truth(&mut self, key: Key);
     /// A string, appended by the function.
@@ -83,7 +97,7 @@ pub trait Emit {
 
     /// A number if it is there.
     #[inline]
-    fn some(&mut self, key: Key, n: Option<impl itoa::Integer>) {
+    fn some(&mut self, key: Key, n: Option<impl Integer>) {
         if let Some(n) = n {
             self.number(key, n);
         }
@@ -213,6 +227,12 @@ pub fn describe(
 fn describe_ipsec(ipsec: Option<&Ipsec<'_>>, e: &mut impl Emit) {
     let Some(ipsec) = ipsec else { return };
     e.open(key!("ipsec"));
+    describe_tunnel(ipsec, e);
+    e.close();
+}
+
+/// The names and numbers of a tunnel.
+pub(in crate::sink) fn describe_tunnel(ipsec: &Ipsec<'_>, e: &mut impl Emit) {
     e.bytes(key!("ike"), ipsec.ike);
     if let Some(child) = &ipsec.child {
         e.bytes(key!("child"), child.name);
@@ -228,7 +248,6 @@ fn describe_ipsec(ipsec: Option<&Ipsec<'_>>, e: &mut impl Emit) {
     if let Some(child) = &ipsec.child {
         e.bytes(key!("mode"), child.mode);
     }
-    e.close();
 }
 
 /// What every notice about a frame begins with.

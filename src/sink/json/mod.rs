@@ -12,14 +12,14 @@ use jiff::tz::TimeZone;
 pub use describe::{Emit, Key, Line, Origin, describe, lines};
 pub(super) use describe::{
     address, describe_error, describe_happening, describe_notice, describe_suspicion,
-    describe_transport, key,
+    describe_transport, describe_tunnel, key,
 };
 
 use super::Sink;
 use super::page::Page;
 use crate::event::Event;
 use crate::filter::Filter;
-use crate::text::push_dec;
+use crate::text::{Integer, push_dec};
 use crate::time::Clock;
 use crate::wire::state::State;
 
@@ -56,10 +56,12 @@ impl Sink for Json {
 }
 
 /// Appends an object of what `describe` names.
+#[inline]
 pub(super) fn push_object(out: &mut Vec<u8>, describe: impl FnOnce(&mut Writer<'_>)) {
-    out.push(b'{');
-    describe(&mut Writer { out, first: true });
-    out.push(b'}');
+    let brace = Some(out.len());
+    let mut writer = Writer { out, brace };
+    describe(&mut writer);
+    Emit::close(&mut writer);
 }
 
 /// Appends a state of the state table as a JSON object, as in the lines of pfsync messages.
@@ -67,33 +69,30 @@ pub fn push_state(out: &mut Vec<u8>, state: &State<'_>) {
     push_object(out, |writer| sync::describe_state(state, writer));
 }
 
-/// Writes what [`describe()`] names as JSON.
+/// Writes what [`describe()`] names as JSON. Every member begins with a comma, so that it is
+/// copied without a question; the first one's becomes the opening brace afterwards.
 pub(super) struct Writer<'o> {
     out: &'o mut Vec<u8>,
-    /// True behind an opening brace, where no comma goes.
-    first: bool,
+    /// Where the brace of the innermost object goes, as long as that is open.
+    brace: Option<usize>,
 }
 
 impl Writer<'_> {
     /// Appends members that are written out: `,"key":value` as they stand in JSON.
-    #[inline]
+    #[inline(always)]
     pub(super) fn members(&mut self, json: &str) {
-        let json = if self.first { json.get(1..).unwrap_or_default() } else { json };
-        self.first = false;
         self.out.extend_from_slice(json.as_bytes());
     }
 
     /// Appends a string that `push` appends, unless it says that there is none.
     #[inline]
     pub(super) fn optional(&mut self, key: Key, push: impl FnOnce(&mut Vec<u8>) -> bool) {
-        let (before, first) = (self.out.len(), self.first);
-        self.key(key);
-        self.out.push(b'"');
+        let before = self.out.len();
+        self.out.extend_from_slice(key.quoted().as_bytes());
         if push(self.out) {
             self.out.push(b'"');
         } else {
             self.out.truncate(before);
-            self.first = first;
         }
     }
 
@@ -113,32 +112,39 @@ impl Writer<'_> {
         self.out.len()
     }
 
-    #[inline]
+    #[inline(always)]
     fn key(&mut self, key: Key) {
-        let json = key.json();
-        let json = if self.first { json.get(1..).unwrap_or_default() } else { json };
-        self.first = false;
-        self.out.extend_from_slice(json.as_bytes());
+        self.out.extend_from_slice(key.json().as_bytes());
+    }
+
+    /// Opens the innermost object, if it has a member by now.
+    #[inline(always)]
+    fn brace(&mut self) {
+        if let Some(brace) = self.brace.take() {
+            match self.out.get_mut(brace) {
+                Some(comma) => *comma = b'{',
+                None => self.out.push(b'{'),
+            }
+        }
     }
 }
 
 impl Emit for Writer<'_> {
-    #[inline]
-    fn number(&mut self, key: Key, n: impl itoa::Integer) {
+    #[inline(always)]
+    fn number(&mut self, key: Key, n: impl Integer) {
         self.key(key);
         push_dec(self.out, n);
     }
 
-    #[inline]
+    #[inline(always)]
     fn truth(&mut self, key: Key) {
         self.key(key);
         self.out.extend_from_slice(b"true");
     }
 
-    #[inline]
+    #[inline(always)]
     fn string(&mut self, key: Key, push: impl FnOnce(&mut Vec<u8>)) {
-        self.key(key);
-        self.out.push(b'"');
+        self.out.extend_from_slice(key.quoted().as_bytes());
         push(self.out);
         self.out.push(b'"');
     }
@@ -173,16 +179,16 @@ impl Emit for Writer<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn open(&mut self, key: Key) {
         self.key(key);
-        self.out.push(b'{');
-        self.first = true;
+        self.brace();
+        self.brace = Some(self.out.len());
     }
 
-    #[inline]
+    #[inline(always)]
     fn close(&mut self) {
+        self.brace();
         self.out.push(b'}');
-        self.first = false;
     }
 }
