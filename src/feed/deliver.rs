@@ -117,7 +117,11 @@ impl<L: Ledger> Deliverer<L> {
                 break;
             }
             match self.queue.take_more(more, room, left.min(TICK)) {
-                Ok(Taken::Some) => parcel.append(more),
+                Ok(Taken::Some) => {
+                    // Little more than that comes, and no more memory is to be taken for it.
+                    parcel.reserve(self.gather.bytes + more.size());
+                    parcel.append(more);
+                }
                 Ok(Taken::Timeout) if left > TICK => {}
                 // What cannot be read is tried again when this is delivered.
                 Ok(Taken::Timeout | Taken::Closed) | Err(_) => break,

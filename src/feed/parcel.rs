@@ -67,6 +67,11 @@ impl Parcel {
         Self { text: Vec::with_capacity(bytes), ..Self::default() }
     }
 
+    /// Makes room for so many bytes of events in all.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.text.reserve_exact(bytes.saturating_sub(self.text.len()));
+    }
+
     /// Adds an event. Its text is one line or several; the line's end is added.
     pub fn push(&mut self, id: Id, ts: Timestamp, text: &[u8]) {
         self.text.extend_from_slice(text);

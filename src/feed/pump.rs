@@ -1,5 +1,6 @@
 //! A thread that reads a source on, whoever takes what it reads: so those who render it can be
-//! changed without a record being lost.
+//! changed without a record being lost. What it reads is given in small pieces: what many outputs
+//! render of one is in memory at a time.
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,19 +10,21 @@ use std::thread;
 use std::time::Duration;
 
 use crate::capture::file::Filled;
-use crate::capture::{Batch, Interface, Records};
+use crate::capture::{Batch, Interface, Record, Records};
+use crate::event::notice::Notice;
 
 /// How long a wait lasts before it is looked who takes the next.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// Records and bytes of a piece.
+const PIECE: (usize, usize) = (1024, 64 * 1024);
 
 /// What a source gives, for one taker after the other.
 #[derive(Clone)]
 pub(super) struct Pump(Arc<Shared>);
 
 struct Shared {
-    batches: Mutex<Receiver<(Batch, Filled)>>,
-    /// Batches for use again.
-    spent: SyncSender<Batch>,
+    given: Mutex<Given>,
     /// Those of the last batch.
     interfaces: Mutex<Arc<[Interface]>>,
     /// Who takes it now is to end.
@@ -30,14 +33,30 @@ struct Shared {
     over: AtomicBool,
 }
 
+/// What has been read.
+struct Given {
+    batches: Receiver<(Batch, Filled)>,
+    /// Batches for use again.
+    spent: SyncSender<Batch>,
+    /// What is not taken yet of the last one.
+    rest: Option<Rest>,
+}
+
+/// A batch that is taken piece by piece.
+struct Rest {
+    batch: Batch,
+    /// The next record.
+    next: usize,
+    filled: Filled,
+}
+
 impl Pump {
     /// Begins to read.
     pub(super) fn start(mut source: impl Records) -> Self {
         let (sender, batches) = sync_channel(1);
         let (spent, free) = sync_channel(4);
         let shared = Shared {
-            batches: Mutex::new(batches),
-            spent,
+            given: Mutex::new(Given { batches, spent, rest: None }),
             interfaces: Mutex::new(source.interfaces()),
             turn: AtomicBool::new(false),
             over: AtomicBool::new(false),
@@ -72,16 +91,16 @@ impl Pump {
         self.0.over.store(true, Ordering::Relaxed);
     }
 
-    /// True once its end was asked for.
+    /// True if who takes it now is to end.
     pub(super) fn is_over(&self) -> bool {
-        self.0.over.load(Ordering::Relaxed)
+        self.0.turn.load(Ordering::Relaxed) || self.0.over.load(Ordering::Relaxed)
     }
 }
 
 impl Records for Pump {
     fn fill(&mut self, batch: &mut Batch) -> Filled {
         let shared = &*self.0;
-        let batches = shared.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut given = shared.given.lock().unwrap_or_else(PoisonError::into_inner);
         let none = |batch: &mut Batch| {
             batch.records.clear();
             batch.bytes.clear();
@@ -92,16 +111,14 @@ impl Records for Pump {
             if shared.turn.load(Ordering::Relaxed) {
                 return none(batch);
             }
-            match batches.recv_timeout(LOOK) {
-                Ok((filled, Filled { more, fault })) => {
-                    // It may have room for as many batches as there are.
-                    let _ = shared.spent.try_send(mem::replace(batch, filled));
-                    let mut known =
-                        shared.interfaces.lock().unwrap_or_else(PoisonError::into_inner);
-                    *known = Arc::clone(&batch.interfaces);
-                    return Filled { more, fault };
-                }
-                Err(RecvTimeoutError::Timeout) if !self.is_over() => {}
+            if let Some(filled) = given.piece(batch) {
+                let mut known = shared.interfaces.lock().unwrap_or_else(PoisonError::into_inner);
+                *known = Arc::clone(&batch.interfaces);
+                return filled;
+            }
+            match given.batches.recv_timeout(LOOK) {
+                Ok((batch, filled)) => given.rest = Some(Rest { batch, next: 0, filled }),
+                Err(RecvTimeoutError::Timeout) if !shared.over.load(Ordering::Relaxed) => {}
                 Err(_) => return none(batch),
             }
         }
@@ -112,43 +129,117 @@ impl Records for Pump {
     }
 }
 
+impl Given {
+    /// Fills a batch with what is next of what has been read; none if nothing is left.
+    fn piece(&mut self, batch: &mut Batch) -> Option<Filled> {
+        let mut rest = self.rest.take()?;
+        let last = rest.piece(batch);
+        if !last {
+            self.rest = Some(rest);
+            return Some(Filled { more: true, fault: None });
+        }
+        // Those that are used again may be as many as there is room for.
+        let _ = self.spent.try_send(rest.batch);
+        Some(rest.filled)
+    }
+}
+
+impl Rest {
+    /// Moves the next piece into a batch; true if it is the last.
+    fn piece(&mut self, batch: &mut Batch) -> bool {
+        let Self { batch: from, next, .. } = self;
+        let is_small = from.records.len() <= PIECE.0 && from.bytes.len() <= PIECE.1;
+        if *next == 0 && is_small {
+            mem::swap(batch, from);
+            return true;
+        }
+        batch.records.clear();
+        batch.bytes.clear();
+        batch.notices.clear();
+        batch.interfaces = Arc::clone(&from.interfaces);
+        batch.first_frame = from.first_frame + *next as u64;
+        let first = *next;
+        for record in from.records.iter().skip(first).take(PIECE.0) {
+            if batch.bytes.len() >= PIECE.1 {
+                break;
+            }
+            let start = u32::try_from(batch.bytes.len()).unwrap_or(u32::MAX);
+            batch.records.push(Record { start, ..*record });
+            batch.bytes.extend_from_slice(from.data(record));
+            *next += 1;
+        }
+        let (until, last) = (*next, *next >= from.records.len());
+        let here = |notice: &&Notice| notice.before >= first && (last || notice.before < until);
+        let moved = |notice: &Notice| Notice { before: notice.before - first, ..notice.clone() };
+        batch.notices.extend(from.notices.iter().filter(here).map(moved));
+        last
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::Record;
+    use crate::event::notice::What;
     use crate::time::Timestamp;
 
-    /// Gives a record with each number.
-    struct Count(i64);
+    /// Gives batches of so many records each, with numbers, and a notice before each seventh.
+    struct Count(usize, i64);
+
+    const LAST: i64 = 10_000;
 
     impl Records for Count {
         fn fill(&mut self, batch: &mut Batch) -> Filled {
             batch.records.clear();
-            self.0 += 1;
-            let ts = Timestamp(self.0);
-            batch.records.push(Record { ts, start: 0, caplen: 0, len: 0, interface: 0, offset: 0 });
-            Filled { more: self.0 < 100, fault: None }
+            batch.bytes.clear();
+            batch.notices.clear();
+            batch.first_frame = self.1.cast_unsigned() + 1;
+            for before in 0..self.0 {
+                self.1 += 1;
+                let (ts, start) = (Timestamp(self.1), u32::try_from(before * 80).unwrap());
+                let record = Record { ts, start, caplen: 80, len: 80, interface: 0, offset: 0 };
+                batch.records.push(record);
+                let number = u8::try_from(self.1 % 251).unwrap();
+                batch.bytes.extend([number; 80]);
+                if self.1 % 7 == 0 {
+                    let (source, what) = (b"em0"[..].into(), What::Start);
+                    batch.notices.push(Notice { before, ts, source, what });
+                }
+            }
+            Filled { more: self.1 < LAST, fault: None }
         }
     }
 
     #[test]
     fn takers_take_turns_and_nothing_is_lost() {
-        let pump = Pump::start(Count(0));
-        let mut got = Vec::new();
-        while got.len() < 100 {
-            let mut taker = pump.taker();
-            let mut batch = Batch::default();
-            for n in 0.. {
-                let Filled { more, .. } = taker.fill(&mut batch);
-                got.extend(batch.records.iter().map(|record| record.ts.0));
-                if !more {
-                    break;
-                }
-                if n == 6 {
-                    pump.turn();
+        for size in [1, 100, 5000] {
+            let pump = Pump::start(Count(size, 0));
+            let (mut got, mut told) = (Vec::new(), Vec::new());
+            while got.len() < 10_000 {
+                let mut taker = pump.taker();
+                let mut batch = Batch::default();
+                for n in 0.. {
+                    let Filled { more, .. } = taker.fill(&mut batch);
+                    assert!(batch.records.len() <= PIECE.0);
+                    for (nth, record) in batch.records.iter().enumerate() {
+                        let frame = batch.first_frame + nth as u64;
+                        assert_eq!(record.ts.0.cast_unsigned(), frame);
+                        let number = u8::try_from(frame % 251).unwrap();
+                        assert_eq!(batch.data(record), [number; 80]);
+                        got.push(record.ts.0);
+                    }
+                    let at = |notice: &Notice| batch.records[notice.before].ts;
+                    assert!(batch.notices.iter().all(|notice| at(notice) == notice.ts));
+                    told.extend(batch.notices.iter().map(|notice| notice.ts.0));
+                    if !more {
+                        break;
+                    }
+                    if n == 3 {
+                        pump.turn();
+                    }
                 }
             }
+            assert_eq!(got, (1..=LAST).collect::<Vec<_>>());
+            assert_eq!(told, (1..=LAST).filter(|n| n % 7 == 0).collect::<Vec<_>>());
         }
-        assert_eq!(got, (1..=100).collect::<Vec<_>>());
     }
 }

@@ -142,7 +142,7 @@ impl Queue {
     }
 
     /// The same, but waits while the spool, or without one the memory, has no room, until it
-    /// `is_over`: for what comes through a pipe.
+    /// `is_over`: for what comes through a pipe. What is in hand then stays in memory.
     ///
     /// # Errors
     /// As [`offer`](Self::offer).
@@ -151,6 +151,14 @@ impl Queue {
         while !inner.abandoned && !is_over() && inner.is_full(&parcel, self.limit) {
             let waited = self.changed.wait_timeout(inner, LOOK);
             inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if !inner.abandoned
+            && inner.is_full(&parcel, self.limit)
+            && !inner.live.is_full(&parcel, self.limit)
+        {
+            inner.live.push(parcel);
+            self.changed.notify_all();
+            return Ok(());
         }
         self.add(&mut inner, parcel)
     }
@@ -323,7 +331,7 @@ impl Inner {
     /// True if there is no room for what cannot be read again.
     fn is_full(&self, parcel: &Parcel, limit: usize) -> bool {
         match &self.spool {
-            Some(spool) => !spool.has_room(parcel),
+            Some(spool) => !self.live.parcels.is_empty() || !spool.has_room(parcel),
             None => self.live.is_full(parcel, limit),
         }
     }

@@ -43,6 +43,8 @@ pub(super) struct Rendered {
     pub(super) pages: Vec<Page>,
     /// Where what follows it begins.
     pub(super) position: Option<Position>,
+    /// Records that it was made of.
+    pub(super) frames: u64,
 }
 
 impl Renderer {
@@ -90,11 +92,12 @@ impl Work for Renderer {
     type Output = Rendered;
 
     fn work(&mut self, batch: &Batch, writers: &[Writer], output: &mut Rendered) {
-        let Rendered { pages, position } = output;
+        let Rendered { pages, position, frames } = output;
         pages.resize_with(self.branches.len(), Page::default);
         pages.iter_mut().for_each(Page::clear);
         *position = batch.position;
         let there = batch.records.len() as u64;
+        *frames = there;
         let mut happened = batch.notices.iter().peekable();
         let undecoded = self.selection.each(batch, writers, |event| {
             let at = event.frame.number.saturating_sub(batch.first_frame);

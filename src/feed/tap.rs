@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -50,6 +50,9 @@ pub(super) struct Tap {
     #[cfg(feature = "live")]
     control: Option<Control>,
     thread: Option<JoinHandle<()>>,
+    streams: Vec<Arc<Stream>>,
+    /// Records that were rendered.
+    rendered: Arc<AtomicU64>,
     /// It could not be read to its end.
     failed: Arc<AtomicBool>,
     say: Say,
@@ -107,6 +110,8 @@ impl Tap {
             #[cfg(feature = "live")]
             control,
             thread: None,
+            streams: Vec::new(),
+            rendered: Arc::default(),
             failed: Arc::default(),
             say: Arc::clone(say),
         })
@@ -119,14 +124,15 @@ impl Tap {
         {
             self.from = From::Read(Pump::start(records));
         }
-        let name = self.source.name();
+        self.streams.clone_from(&with.streams);
+        let (name, rendered) = (self.source.name(), Arc::clone(&self.rendered));
         let (origin, failed) = (self.origin.clone(), Arc::clone(&self.failed));
         let say = Arc::clone(&self.say);
         let run: Box<dyn FnOnce() -> Option<String> + Send> = match &self.from {
             From::Opened(_) => return,
             From::Read(pump) => {
                 let pump = pump.taker();
-                Box::new(move || render(pump, &origin, with))
+                Box::new(move || render(pump, &origin, with, &rendered))
             }
             From::Daemon(daemon) => {
                 let (daemon, name, say) = (daemon.taker(), name.clone(), Arc::clone(&say));
@@ -174,11 +180,30 @@ impl Tap {
         while !self.is_finished() && Instant::now() < until {
             thread::sleep(NAP);
         }
-        if let Some(thread) = self.thread.take_if(|thread| thread.is_finished())
-            && let Err(panic) = thread.join()
+        if let Some(Err(panic)) =
+            self.thread.take_if(|thread| thread.is_finished()).map(JoinHandle::join)
         {
             std::panic::resume_unwind(panic);
         }
+        let left = self.taken().saturating_sub(self.rendered.load(Ordering::Relaxed));
+        if left > 0 {
+            self.streams.iter().for_each(|stream| stream.counters.ring_dropped.add(left));
+            (self.say)(&format!(
+                "source {}: {left} packets were captured, and lost for want of time at the end",
+                self.source.name()
+            ));
+        }
+    }
+
+    /// Packets that a device has given.
+    #[cfg(feature = "live")]
+    fn taken(&self) -> u64 {
+        self.control.as_ref().map_or(0, |control| control.counters().taken)
+    }
+
+    #[cfg(not(feature = "live"))]
+    const fn taken(&self) -> u64 {
+        0
     }
 
     /// True if nothing comes any more.
@@ -224,7 +249,7 @@ fn device(source: &Source, say: &Say) -> Result<Live, String> {
 }
 
 /// Renders what a source gives until it ends; what was wrong with it.
-fn render(pump: Pump, origin: &Origin, with: With) -> Option<String> {
+fn render(pump: Pump, origin: &Origin, with: With, count: &AtomicU64) -> Option<String> {
     let With { selection, daemon, site, workers, streams } = with;
     let worker = |_| {
         let branches = streams.iter().map(|stream| stream.branch(origin, &site)).collect();
@@ -235,6 +260,7 @@ fn render(pump: Pump, origin: &Origin, with: With) -> Option<String> {
     let (mut scratch, over) = (Vec::new(), pump.clone());
     let fault =
         engine::run(pump, hold(daemon, origin), workers, None, |rendered: &mut Rendered| {
+            count.fetch_add(rendered.frames, Ordering::Relaxed);
             for ((stream, binder), page) in streams.iter().zip(&mut binders).zip(&rendered.pages) {
                 let parcel = parcel(page, binder, &mut scratch);
                 stream.put(parcel, binder.sequence(), || over.is_over());
