@@ -306,6 +306,7 @@ impl Queue {
         let left: usize = inner.live.parcels.iter().map(Parcel::len).sum();
         self.counters.dropped.add(left as u64);
         (inner.files, inner.live) = (Lane::default(), Lane::default());
+        inner.spool.iter_mut().for_each(Spool::give_up);
         self.count(&mut inner);
         self.changed.notify_all();
         let Some(mut spool) = inner.spool.take() else { return Ok(()) };

@@ -64,6 +64,8 @@ pub struct Spool {
     finished: Vec<File>,
     /// Events that were dropped unsent.
     dropped: u64,
+    /// Events that were given out and not acknowledged, and are no longer here.
+    held: u64,
     buffer: Vec<u8>,
 }
 
@@ -112,6 +114,7 @@ impl Spool {
             looked: 0,
             finished: Vec::new(),
             dropped: 0,
+            held: 0,
             buffer: Vec::new(),
         };
         spool.mend()?;
@@ -292,7 +295,10 @@ impl Spool {
         let after = Cursor { segment: second.first, offset: 0, number: second.first };
         // One that cannot be removed is not read again, but by the next run.
         let _ = fs::remove_file(path(&self.folder, oldest.first));
-        self.dropped += after.number.saturating_sub(self.acked.number);
+        // Whoever has what was given out may still deliver it.
+        let given = self.read.number.clamp(self.acked.number, after.number.max(self.acked.number));
+        self.held += given - self.acked.number;
+        self.dropped += after.number.saturating_sub(given);
         self.segments.pop_front();
         self.acked = self.acked.max(after);
         self.read = self.read.max(after);
@@ -376,13 +382,13 @@ impl Spool {
     /// # Errors
     /// What the system says of a segment; it is removed later then.
     pub fn acknowledge(&mut self) -> io::Result<()> {
-        self.acked = self.read;
+        (self.acked, self.held) = (self.read, 0);
         self.forget()
     }
 
-    /// What was given out is to be given out again.
-    pub const fn rewind(&mut self) {
-        self.read = self.acked;
+    /// What was given out is not delivered: what of it is no longer here is lost.
+    pub const fn give_up(&mut self) {
+        self.dropped += std::mem::replace(&mut self.held, 0);
     }
 
     /// Writes down what is acknowledged. Until then it would be sent again after a crash.
