@@ -126,6 +126,7 @@ const WRITTEN: &[c_long] = &[
     libc::SYS_fstatfs,
     libc::SYS_fsync,
     libc::SYS_ftruncate,
+    libc::SYS_mkdirat,
     libc::SYS_pwrite64,
     libc::SYS_renameat2,
     libc::SYS_sendfile,
@@ -137,7 +138,7 @@ const OLD_WRITTEN: &[c_long] = &[libc::SYS_renameat];
 #[cfg(target_arch = "riscv64")]
 const OLD_WRITTEN: &[c_long] = &[];
 #[cfg(target_arch = "x86_64")]
-const OLDER_WRITTEN: &[c_long] = &[libc::SYS_rename, libc::SYS_unlink];
+const OLDER_WRITTEN: &[c_long] = &[libc::SYS_mkdir, libc::SYS_rename, libc::SYS_unlink];
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER_WRITTEN: &[c_long] = &[];
 
