@@ -45,16 +45,13 @@ impl Rights {
         let confine = !args.sandbox.no_sandbox;
         let plan = Plan { user, confine, read, write, connect, resolve, accept, ..Plan::default() };
         let own_process = args.sandbox.own_process;
-        if own_process
-            && !args.once
-            && plan.user == User::Same
-            && rustix::process::geteuid().is_root()
-        {
+        // What runs for months is told of; what ends by itself, if it asks.
+        let lasts = !args.once && !args.check;
+        if own_process && lasts && plan.user == User::Same && rustix::process::geteuid().is_root() {
             // Nobody is left to tell if standard error is gone.
             let _ = writeln!(err, "pfscope: feed: stays root (-Z USER: become another user)");
         }
-        // What runs for months is told of; what ends with its files, if it asks.
-        Self { plan, own_process, verbose: false, live: !args.once }
+        Self { plan, own_process, verbose: false, live: lasts }
     }
 
     /// With files to read. A single one is open when rights are given up; several are opened in

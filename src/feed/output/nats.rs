@@ -371,24 +371,26 @@ impl<'c> Flight<'c> {
             payloads.extend_from_slice(event.text);
             let payload = payloads.split().freeze();
             let asks = place == 0 || place + 1 - start >= most || place + 1 == count;
-            let Connected { client, inbox, next, .. } = &*self.connected;
-            let publishing = async {
-                if asks {
-                    let reply = format!("{inbox}.{next}");
-                    let subject = subject.clone();
-                    client.publish_with_reply_and_headers(subject, reply, headers, payload).await
-                } else {
-                    client.publish_with_headers(subject.clone(), headers, payload).await
+            let published = {
+                let Connected { client, inbox, next, .. } = &*self.connected;
+                let subject = subject.clone();
+                let mut publishing = pin!(async {
+                    if asks {
+                        let reply = format!("{inbox}.{next}");
+                        client
+                            .publish_with_reply_and_headers(subject, reply, headers, payload)
+                            .await
+                    } else {
+                        client.publish_with_headers(subject, headers, payload).await
+                    }
+                });
+                // There is room as a rule, and a timer costs as much as the rest.
+                match poll_fn(|context| Poll::Ready(publishing.as_mut().poll(context))).await {
+                    Poll::Ready(published) => published,
+                    Poll::Pending => tokio::time::timeout(timeout, publishing)
+                        .await
+                        .map_err(|_| "the connection takes nothing")?,
                 }
-            };
-            let mut publishing = pin!(publishing);
-            // There is room as a rule, and a timer costs as much as the rest.
-            let at_once = poll_fn(|context| Poll::Ready(publishing.as_mut().poll(context))).await;
-            let published = match at_once {
-                Poll::Ready(published) => published,
-                Poll::Pending => tokio::time::timeout(timeout, publishing)
-                    .await
-                    .map_err(|_| "the connection takes nothing")?,
             };
             match published {
                 Ok(()) => {
