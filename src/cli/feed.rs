@@ -43,7 +43,7 @@ pub(super) fn run(args: &Feed, out: &mut dyn Write, err: &mut dyn Write) -> Resu
         },
     };
     let reach = Reach::new(&config, args.config.as_deref());
-    let rights = Rights::of_feed(args, reach.clone(), listener.is_some());
+    let rights = Rights::of_feed(args, reach.clone(), listener.is_some(), err);
     rights.announce(err);
     rights.enter(err)?;
     let stop = Interrupt::watched()?;

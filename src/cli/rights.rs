@@ -39,7 +39,7 @@ impl Rights {
     /// Those of a feed, which opens, connects and lets itself be asked (`accept`) as long as it
     /// runs.
     #[cfg(feature = "feed")]
-    pub(super) fn of_feed(args: &Feed, reach: Reach, accept: bool) -> Self {
+    pub(super) fn of_feed(args: &Feed, reach: Reach, accept: bool, err: &mut dyn Write) -> Self {
         let Reach { read, write, connect, devices, names: resolve } = reach;
         let user = args.user.clone().map_or(User::Same, User::Named);
         let confine = !args.sandbox.no_sandbox;
@@ -57,8 +57,13 @@ impl Rights {
             ..Plan::default()
         };
         let own_process = args.sandbox.own_process;
-        // What runs for months is told of; what ends with its files, if it asks.
-        Self { plan, own_process, verbose: false, live: !args.once }
+        // What runs for months is told of; what ends by itself, if it asks.
+        let lasts = !args.once && !args.check;
+        if own_process && lasts && plan.user == User::Same && rustix::process::geteuid().is_root() {
+            // Nobody is left to tell if standard error is gone.
+            let _ = writeln!(err, "pfscope: feed: stays root (-Z USER: become another user)");
+        }
+        Self { plan, own_process, verbose: false, live: lasts }
     }
 
     /// With files to read. A single one is open when rights are given up; several are opened in

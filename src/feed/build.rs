@@ -61,8 +61,12 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Events and bytes of a request.
 const REQUEST: (usize, u64) = (5000, 4 << 20);
 const LINGER: Duration = Duration::from_secs(1);
+/// How long Splunk's indexers may take: as long as Splunk says that one should wait.
+const INDEXING: Duration = Duration::from_secs(300);
 /// What takes events as they come.
 const AT_ONCE: Gather = Gather { events: 10_000, bytes: 1 << 20, linger: Duration::ZERO };
+/// What is acknowledged as a whole.
+const WHOLE: Gather = Gather { events: 10_000, bytes: 4 << 20, linger: Duration::ZERO };
 
 impl Context {
     /// Reads what the configuration names.
@@ -198,7 +202,7 @@ pub(super) fn plans(
                 tls: output.tls(),
                 timeout: timeout(output.timeout),
             };
-            Ok((Box::new(Nats::new(settings)?), AT_ONCE))
+            Ok((Box::new(Nats::new(settings)?), WHOLE))
         })?;
     }
     all.http(config)?;
@@ -262,8 +266,10 @@ impl Builder<'_> {
                     sourcetype: output.sourcetype.clone(),
                     host: builder.context.observer.clone(),
                     json: format.is_json(),
+                    indexed: output.indexer_ack.then_some(INDEXING),
                 };
-                post(output.requests(), "Splunk", Vec::new(), dialect)
+                let headers = output.indexer_ack.then(http::channel).into_iter().collect();
+                post(output.requests(), "Splunk", headers, dialect)
             })?;
         }
         for output in &config.outputs.loki {

@@ -136,9 +136,13 @@ impl Parcel {
 
     /// An event by its place in the parcel.
     pub fn get(&self, at: usize) -> Option<Event<'_>> {
-        let entry = self.events.get(at)?;
-        let text = self.text.get(self.range(at, entry)).unwrap_or_default();
+        let (entry, text) = (self.events.get(at)?, self.line(at)?);
         Some(Event { id: entry.id, ts: entry.ts, text: text.strip_suffix(b"\n").unwrap_or(text) })
+    }
+
+    /// An event's text with its line's end, by its place in the parcel.
+    pub fn line(&self, at: usize) -> Option<&[u8]> {
+        self.text.get(self.range(at, self.events.get(at)?))
     }
 
     /// All events.

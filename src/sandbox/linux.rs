@@ -117,12 +117,8 @@ enum Landlock {
 fn landlock(plan: &Plan) -> Result<Landlock, RulesetError> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     // An existing file is read for its header before it is appended to.
-    let write = read
-        | AccessFs::WriteFile
-        | AccessFs::Truncate
-        | AccessFs::MakeReg
-        | AccessFs::MakeDir
-        | AccessFs::RemoveFile;
+    let made = AccessFs::MakeReg | AccessFs::MakeDir | AccessFs::RemoveFile;
+    let write = read | AccessFs::WriteFile | AccessFs::Truncate | made;
     let wanted = Ruleset::default()
         .handle_access(AccessFs::from_all(NEWEST))?
         .handle_access(AccessNet::from_all(NEWEST))?

@@ -45,7 +45,8 @@ pub struct Plan {
     pub confine: bool,
     /// Files, and directories with all in them, that are still opened to read.
     pub read: Vec<PathBuf>,
-    /// Directories in which files are made, renamed and removed, and files that are written.
+    /// Directories in which files and directories are made, files renamed and removed, and files that
+    /// are written.
     pub write: Vec<PathBuf>,
     /// Sockets that are still connected to.
     pub connect: Vec<Peer>,

@@ -153,7 +153,8 @@ impl Client {
         })
     }
 
-    fn trouble(&self, why: impl fmt::Display) -> Trouble {
+    /// Trouble with this server.
+    pub(super) fn trouble(&self, why: impl fmt::Display) -> Trouble {
         Trouble::new(format!("{}: {why}", self.name()))
     }
 }
