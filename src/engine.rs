@@ -13,6 +13,7 @@
 
 #[cfg(feature = "live")]
 pub mod hold;
+pub mod names;
 pub mod selection;
 
 use std::ops::ControlFlow;

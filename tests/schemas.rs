@@ -173,6 +173,9 @@ fn rules_have_their_names() {
         lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     };
     let (native, ecs, ocsf) = (parsed("json"), parsed("ecs"), parsed("ocsf"));
+    let listed = printed(&["rules", "--format", "json", ruleset(capture).unwrap()]).0;
+    let listed: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
+    let checksum = listed["checksum"].as_str().unwrap().to_owned();
     let csv = lines(&["--format", "filterlog", "--flavour", "opnsense"]);
     let (mut labels, mut texts, mut dropped) = (0, 0, 0);
     for (((native, ecs), ocsf), csv) in native.iter().zip(&ecs).zip(&ocsf).zip(&csv) {
@@ -180,6 +183,9 @@ fn rules_have_their_names() {
         assert_eq!((&ecs["rule"]["name"], &ecs["rule"]["description"]), (label, text));
         let rule = &ocsf["firewall_rule"];
         assert_eq!((&rule["name"], &rule["desc"]), (label, text));
+        let version = ecs["rule"]["version"].as_str();
+        assert_eq!(version, text.is_string().then_some(checksum.as_str()));
+        assert_eq!(rule["version"].as_str(), version);
         for pf in [&ecs["pf"], &ocsf["unmapped"]["pf"]] {
             assert_eq!(pf["rule"]["join"], native["rule"]["join"]);
         }
@@ -192,6 +198,46 @@ fn rules_have_their_names() {
         texts += u32::from(text.is_string());
     }
     assert!(labels > 0 && texts > labels && dropped > 0, "{labels} {texts} {dropped}");
+}
+
+/// A compressed update or a deletion has only the state's name: its ends are those that a message
+/// before it told, in both schemas.
+#[test]
+fn states_that_are_only_named_have_their_ends() {
+    let capture = Path::new("testdata/genuine/openbsd80-pfsync0.pcap");
+    let parsed = |format| -> Vec<Value> {
+        let lines = lines_of(capture, &["--format", format, "--observer", "fw1"]);
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let (mut told, mut named, mut unknown) = (BTreeMap::new(), 0, 0);
+    for (ecs, ocsf) in parsed("ecs").iter().zip(&parsed("ocsf")) {
+        let state = &ecs["pf"]["state"];
+        let Some(id) = state["id"].as_str() else { continue };
+        let name = (id.to_owned(), state["creator_id"].to_string());
+        let ends = |ecs: &Value| {
+            let end =
+                |side: &Value| (side["ip"].clone(), side["port"].clone(), side["nat"].clone());
+            let id = &ecs["network"]["community_id"];
+            (end(&ecs["source"]), end(&ecs["destination"]), id.clone())
+        };
+        if state["partial"].is_null() {
+            told.insert(name, ends(ecs));
+            continue;
+        }
+        match told.get(&name) {
+            Some(before) => {
+                assert_eq!(&ends(ecs), before, "{ecs}");
+                assert_eq!(ocsf["dst_endpoint"]["ip"], ecs["destination"]["ip"]);
+                assert!(ecs["source"]["bytes"].is_null(), "counters are not told again");
+                named += 1;
+            }
+            None => {
+                assert!(ecs["source"].is_null() && ocsf["dst_endpoint"].is_null(), "{ecs}");
+                unknown += 1;
+            }
+        }
+    }
+    assert!(named > 0, "{named} {unknown}");
 }
 
 /// The schema that pfscope prints.

@@ -76,6 +76,11 @@ impl Sinks {
         }
     }
 
+    /// True if a message that only names a state is to have the state's ends.
+    pub(super) const fn names_states(&self) -> bool {
+        matches!(self, Self::Ecs(..) | Self::Ocsf(_))
+    }
+
     pub(super) const fn is_text(&self) -> bool {
         matches!(self, Self::Text(..))
     }

@@ -68,6 +68,7 @@ impl Selection {
         for ((at, interface, frame), record) in batch.frames().zip(&batch.records) {
             let writer = writers.get(at).copied().unwrap_or_else(|| Writer::new(interface.order));
             let mut event = decode(frame, interface.order, writer);
+            event.named = batch.named(frame.number);
             event.rule = rules.as_ref().and_then(|rules| rules.join(&event));
             let messages;
             if let Some(tunnels) = &tunnels {

@@ -344,6 +344,9 @@ fn describe_rule(event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
         if let Some(rule) = &event.rule {
             e.bytes(key!("name"), rule.label().unwrap_or_default().as_bytes());
             e.bytes(key!("description"), rule.text.as_bytes());
+            if let Some(checksum) = rule.ruleset {
+                e.string(key!("version"), |out| push_hex(out, &checksum.to_be_bytes()));
+            }
         }
         e.close();
     }

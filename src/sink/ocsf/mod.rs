@@ -368,6 +368,9 @@ fn describe_rule(header: &Pflog<'_>, rule: Option<&Rule<'_>>, e: &mut Writer<'_>
     if let Some(rule) = rule {
         e.bytes(key!("name"), rule.label().unwrap_or_default().as_bytes());
         e.bytes(key!("desc"), rule.text.as_bytes());
+        if let Some(checksum) = rule.ruleset {
+            e.string(key!("version"), |out| push_hex(out, &checksum.to_be_bytes()));
+        }
     }
     e.close();
 }
