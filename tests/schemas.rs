@@ -240,6 +240,42 @@ fn states_that_are_only_named_have_their_ends() {
     assert!(named > 0, "{named} {unknown}");
 }
 
+/// What differs where Elastic's package for pfSense is the reader, and that nothing else does.
+#[test]
+fn elastic_s_package_finds_its_fields() {
+    let capture = Path::new("testdata/genuine/openbsd80-pflog0.pcap");
+    let parsed = |flags: &[&str]| -> Vec<Value> {
+        let flags = [&["--format", "ecs", "--observer", "fw1"], flags].concat();
+        lines_of(capture, &flags).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let compat = ["--compat", "elastic-pfsense"];
+    let (plain, theirs) = (parsed(&["--ecs-version", "8.11"]), parsed(&compat));
+    let mut out = 0;
+    for (plain, theirs) in plain.into_iter().zip(theirs) {
+        let mut expected = plain;
+        let observer = expected["observer"].as_object_mut().unwrap();
+        if let Some(egress) = observer.remove("egress") {
+            observer.insert("ingress".to_owned(), egress);
+            out += 1;
+        }
+        if expected["network"].is_object() {
+            let way = match expected["network"]["direction"].as_str() {
+                Some("ingress") => "inbound",
+                Some("egress") => "outbound",
+                other => panic!("{other:?}"),
+            };
+            expected["network"]["direction"] = way.into();
+        }
+        assert_eq!(theirs, expected);
+    }
+    assert!(out > 0);
+    let inside = ["--internal-net", "10.0.0.0/8"];
+    let way = |lines: Vec<Value>| {
+        lines.iter().map(|line| line["network"]["direction"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(way(parsed(&[&compat[..], &inside].concat())), way(parsed(&inside)));
+}
+
 /// The schema that pfscope prints.
 fn own_schema(format: &str) -> Value {
     let (schema, _, status) = printed(&["schema", format]);

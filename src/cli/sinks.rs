@@ -41,7 +41,7 @@ impl Sinks {
         Ok(match args.format {
             EventFormat::Json => Self::Json,
             EventFormat::Ecs => {
-                Self::Ecs(site(&args.schemas.reporter)?, args.schemas.reporter.ecs_version.into())
+                Self::Ecs(site(&args.schemas.reporter)?, args.schemas.reporter.ecs())
             }
             EventFormat::Ocsf => Self::Ocsf(site(&args.schemas.reporter)?),
             EventFormat::Filterlog => Self::Filterlog(args.schemas.flavour.into()),

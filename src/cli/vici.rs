@@ -266,7 +266,7 @@ fn sink(args: &Args) -> Result<Vici, Error> {
     let (form, site) = match args.format {
         ViciFormat::Text => (Form::Text, Arc::default()),
         ViciFormat::Json => (Form::Json, Arc::default()),
-        ViciFormat::Ecs => (Form::Ecs(args.reporter.ecs_version.into()), site(&args.reporter)?),
+        ViciFormat::Ecs => (Form::Ecs(args.reporter.ecs()), site(&args.reporter)?),
         ViciFormat::Ocsf => (Form::Ocsf, site(&args.reporter)?),
     };
     let zone = if args.utc { TimeZone::UTC } else { local_zone() };

@@ -22,6 +22,17 @@ pub fn is_failure(kind: &[u8]) -> bool {
         )
 }
 
+/// True for a kind that tells why a CHILD_SA did not come to be.
+pub fn is_of_child(kind: &[u8]) -> bool {
+    matches!(
+        kind,
+        b"install-child-policy-failed"
+            | b"install-child-sa-failed"
+            | b"proposal-mismatch-child"
+            | b"ts-mismatch"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -46,6 +46,26 @@ pub(in crate::cli) struct Reporter {
     /// With --format ecs: the schema's version
     #[arg(long, value_enum, default_value_t, value_name = "VERSION")]
     pub(in crate::cli) ecs_version: EcsVersion,
+    /// With --format ecs: as another program fills it
+    #[arg(long, value_enum, value_name = "PROGRAM", conflicts_with = "ecs_version")]
+    pub(in crate::cli) compat: Option<Compat>,
+}
+
+impl Reporter {
+    /// What ECS documents are like.
+    pub(in crate::cli) fn ecs(&self) -> Version {
+        match self.compat {
+            Some(Compat::ElasticPfsense) => Version::ElasticPfsense,
+            None => self.ecs_version.into(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Compat {
+    /// Elastic's pfSense package: ECS 8.11.0, the interface always as ingress, pf's in and out as
+    /// inbound and outbound where --internal-net does not tell
+    ElasticPfsense,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

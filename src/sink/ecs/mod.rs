@@ -44,13 +44,17 @@ pub enum Version {
     /// 9.4.0
     #[default]
     V9_4,
+    /// 8.11.0 as Elastic's package for pfSense fills it: pf's interface is `observer.ingress` of a
+    /// packet that goes out too, and where no inside networks are known pf's `in` and `out` are
+    /// inbound and outbound.
+    ElasticPfsense,
 }
 
 impl Version {
     /// Its number.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::V8_11 => "8.11.0",
+            Self::V8_11 | Self::ElasticPfsense => "8.11.0",
             Self::V9_4 => "9.4.0",
         }
     }
@@ -119,7 +123,8 @@ impl Documents {
             self.describe_observer(event, line, e);
             describe_rule(event, line, e);
             let subject = Subject::of(event, line);
-            network::describe(&subject, &self.site, direction(event), e);
+            let through = self.through(direction(event));
+            network::describe(&subject, &self.site, through, e);
             describe_owner(event, e);
             describe_log(&self.origin, frame, e);
             if subject::kind(event, line) == Kind::Undecoded
@@ -216,7 +221,7 @@ impl Documents {
             self.clock.push_rfc3339(out, ts, precision);
         });
         e.members(match self.version {
-            Version::V8_11 => r#","ecs":{"version":"8.11.0"}"#,
+            Version::V8_11 | Version::ElasticPfsense => r#","ecs":{"version":"8.11.0"}"#,
             Version::V9_4 => r#","ecs":{"version":"9.4.0"}"#,
         });
     }
@@ -264,6 +269,19 @@ impl Documents {
         }
     }
 
+    /// What pf's direction is where no inside networks are known.
+    fn through(&self, direction: Option<Direction>) -> Option<&'static str> {
+        let names_way = self.version == Version::ElasticPfsense;
+        Some(match direction? {
+            Direction::IN if names_way => "inbound",
+            Direction::IN => "ingress",
+            // 3 is OpenBSD's fwd: on its way out.
+            Direction(2 | 3) if names_way => "outbound",
+            Direction(2 | 3) => "egress",
+            _ => return None,
+        })
+    }
+
     fn describe_observer(&self, event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
         e.open(key!("observer"));
         e.bytes(key!("name"), self.site.observer.as_bytes());
@@ -276,6 +294,9 @@ impl Documents {
         if let Some(header) = event.pflog.as_ref().filter(|header| !header.ifname.is_empty()) {
             let side = match direction(event) {
                 Some(Direction::IN) => Some(key!("ingress")),
+                Some(Direction(2 | 3)) if self.version == Version::ElasticPfsense => {
+                    Some(key!("ingress"))
+                }
                 // 3 is OpenBSD's fwd: on its way out.
                 Some(Direction(2 | 3)) => Some(key!("egress")),
                 _ => None,
