@@ -31,7 +31,12 @@ struct Shared {
     turn: AtomicBool,
     /// What has not come by now is not waited for.
     over: AtomicBool,
+    /// Why nothing can be read.
+    wrong: Mutex<Option<String>>,
 }
+
+/// Opens a source, which may take as long as nobody writes into a pipe.
+pub(super) type Opener = Box<dyn FnOnce() -> Result<Box<dyn Records>, String> + Send>;
 
 /// What has been read.
 struct Given {
@@ -51,17 +56,29 @@ struct Rest {
 }
 
 impl Pump {
-    /// Begins to read.
-    pub(super) fn start(mut source: impl Records) -> Self {
+    /// Begins to read what `open` gives; these interfaces of it are known.
+    pub(super) fn start(open: Opener, interfaces: Arc<[Interface]>) -> Self {
         let (sender, batches) = sync_channel(1);
         let (spent, free) = sync_channel(4);
         let shared = Shared {
             given: Mutex::new(Given { batches, spent, rest: None }),
-            interfaces: Mutex::new(source.interfaces()),
+            interfaces: Mutex::new(interfaces),
             turn: AtomicBool::new(false),
             over: AtomicBool::new(false),
+            wrong: Mutex::new(None),
         };
+        let shared = Arc::new(shared);
+        let own = Arc::clone(&shared);
         thread::spawn(move || {
+            let mut source = match open() {
+                Ok(source) => source,
+                Err(why) => {
+                    *own.wrong.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+                    return;
+                }
+            };
+            // It ends when nobody takes any more.
+            drop(own);
             let mut batch = Batch::default();
             loop {
                 let filled = source.fill(&mut batch);
@@ -72,7 +89,12 @@ impl Pump {
                 batch = free.try_recv().unwrap_or_default();
             }
         });
-        Self(Arc::new(shared))
+        Self(shared)
+    }
+
+    /// Why nothing can be read.
+    pub(super) fn wrong(&self) -> Option<String> {
+        self.0.wrong.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Makes who takes it now end.
@@ -210,9 +232,16 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_opened_is_told() {
+        let pump = Pump::start(Box::new(|| Err("it is no capture".to_owned())), Arc::default());
+        let Filled { more, .. } = pump.taker().fill(&mut Batch::default());
+        assert_eq!((more, pump.wrong().as_deref()), (false, Some("it is no capture")));
+    }
+
+    #[test]
     fn takers_take_turns_and_nothing_is_lost() {
         for size in [1, 100, 5000] {
-            let pump = Pump::start(Count(size, 0));
+            let pump = Pump::start(Box::new(move || Ok(Box::new(Count(size, 0)))), Arc::default());
             let (mut got, mut told) = (Vec::new(), Vec::new());
             while got.len() < 10_000 {
                 let mut taker = pump.taker();

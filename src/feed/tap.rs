@@ -15,15 +15,17 @@ use std::time::{Duration, Instant};
 use super::config::Bytes;
 use super::config::Source;
 use super::daemon::Daemon;
-use super::pump::Pump;
+use super::pump::{Opener, Pump};
 use super::reader::{binder, parcel};
 use super::render::{Rendered, Renderer};
 use super::stream::Stream;
 use super::supervisor::Say;
-use crate::capture::file::File;
+#[cfg(feature = "live")]
+use crate::capture::Records;
+use crate::capture::file::Unread;
 #[cfg(feature = "live")]
 use crate::capture::live::{Control, Live, Settings};
-use crate::capture::{Batch, Records};
+use crate::capture::{Batch, Interface};
 use crate::engine;
 #[cfg(feature = "live")]
 use crate::engine::hold::Hold;
@@ -61,7 +63,7 @@ pub(super) struct Tap {
 /// Where it comes from.
 enum From {
     /// Not yet read.
-    Opened(Option<Box<dyn Records>>),
+    Opened(Option<(Opener, Arc<[Interface]>)>),
     Read(Pump),
     Daemon(Daemon),
 }
@@ -93,15 +95,21 @@ impl Tap {
             {
                 let live = device(source, say).map_err(wrong)?;
                 control = Some(live.control());
-                (Origin::Devices, From::Opened(Some(Box::new(live))))
+                let interfaces = live.interfaces();
+                let open: Opener = Box::new(move || Ok(Box::new(live)));
+                (Origin::Devices, From::Opened(Some((open, interfaces))))
             }
             #[cfg(not(feature = "live"))]
             return Err(wrong("this pfscope was built without devices".to_owned()));
         } else {
             let path = source.file.as_deref().unwrap_or_else(|| Path::new("-"));
-            let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
+            let file = Unread::open(path).map_err(|error| wrong(error.to_string()))?;
+            let open: Opener = Box::new(move || match file.start() {
+                Ok(file) => Ok(Box::new(file)),
+                Err(error) => Err(error.to_string()),
+            });
             let origin = Origin::File(path.as_os_str().as_encoded_bytes().to_vec());
-            (origin, From::Opened(Some(Box::new(file))))
+            (origin, From::Opened(Some((open, Arc::default()))))
         };
         Ok(Self {
             source: source.clone(),
@@ -119,10 +127,10 @@ impl Tap {
 
     /// Renders from here on what the source gives, for these streams.
     pub(super) fn start(&mut self, with: With) {
-        if let From::Opened(records) = &mut self.from
-            && let Some(records) = records.take()
+        if let From::Opened(opened) = &mut self.from
+            && let Some((open, interfaces)) = opened.take()
         {
-            self.from = From::Read(Pump::start(records));
+            self.from = From::Read(Pump::start(open, interfaces));
         }
         self.streams.clone_from(&with.streams);
         let (name, rendered) = (self.source.name(), Arc::clone(&self.rendered));
@@ -267,7 +275,7 @@ fn render(pump: Pump, origin: &Origin, with: With, count: &AtomicU64) -> Option<
             }
             ControlFlow::Continue(())
         });
-    fault.map(|fault| fault.to_string())
+    fault.map(|fault| fault.to_string()).or_else(|| over.wrong())
 }
 
 /// Packets of a device wait a moment for their tunnels; those of a file do not.
