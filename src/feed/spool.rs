@@ -188,7 +188,7 @@ impl Spool {
         let streams: usize = self.names.iter().map(|name| name.len() + HEADER).sum();
         let pieces = 2 + parcel.size() / self.piece();
         let bytes = parcel.size() + parcel.len() * HEADER + pieces * 2 * streams;
-        self.len() == 0 || self.bytes().saturating_add(bytes as u64) <= self.limit
+        self.acked.number >= self.next || self.bytes().saturating_add(bytes as u64) <= self.limit
     }
 
     /// Bytes of a segment.
