@@ -40,16 +40,17 @@ mod integers {
 const EIGHT_DIGITS: u64 = 100_000_000;
 
 /// The eight digits of a number below [`EIGHT_DIGITS`], zeros in front, the first in the lowest
-/// byte: halves, then quarters, then bytes are divided all at once.
+/// byte: halves, then quarters, then bytes are divided all at once. Nothing wraps; the operators
+/// would ask.
 #[inline(always)]
 const fn digits(n: u64) -> u64 {
-    let n = (n / 10_000) | ((n % 10_000) << 32);
+    let n = (n / 10_000) | (n % 10_000) << 32;
     // n / 100 of each half, which is below 10000: 10486 / 2^20 is close enough to 1 / 100.
-    let hundreds = ((n * 10_486) >> 20) & 0x7f_0000_007f;
-    let n = hundreds | ((n - hundreds * 100) << 16);
+    let hundreds = (n.wrapping_mul(10_486) >> 20) & 0x7f_0000_007f;
+    let n = hundreds | n.wrapping_sub(hundreds.wrapping_mul(100)) << 16;
     // n / 10 of each quarter, which is below 100: 103 / 2^10 is close enough to 1 / 10.
-    let tens = ((n * 103) >> 10) & 0x000f_000f_000f_000f;
-    tens | ((n - tens * 10) << 8)
+    let tens = (n.wrapping_mul(103) >> 10) & 0x000f_000f_000f_000f;
+    tens | n.wrapping_sub(tens.wrapping_mul(10)) << 8
 }
 
 /// ASCII of [`digits`].
@@ -59,7 +60,7 @@ const ZEROS: u64 = 0x3030_3030_3030_3030;
 /// call.
 #[inline(always)]
 fn push_some(out: &mut Vec<u8>, bytes: u64, len: usize) {
-    let end = out.len() + len;
+    let end = out.len().wrapping_add(len);
     out.extend_from_slice(&bytes.to_le_bytes());
     out.truncate(end);
 }
@@ -74,8 +75,8 @@ pub fn push_dec(out: &mut Vec<u8>, n: impl Integer) {
     if n < EIGHT_DIGITS {
         let digits = digits(n);
         // The last digit is written even of 0.
-        let zeros = (digits | 1 << 56).trailing_zeros() / 8;
-        push_some(out, (digits | ZEROS) >> (zeros * 8), 8 - zeros as usize);
+        let zeros = (digits | 1 << 56).trailing_zeros() & 0x38;
+        push_some(out, (digits | ZEROS) >> zeros, 8_usize.wrapping_sub(zeros as usize / 8));
     } else {
         push_long_dec(out, n);
     }
@@ -133,8 +134,8 @@ const fn hex_digits(n: u32) -> u64 {
     let n = ((n << 8) | n) & 0x00ff_00ff_00ff_00ff;
     let n = ((n << 4) | n) & 0x0f0f_0f0f_0f0f_0f0f;
     // Of a digit above 9 the sum with 6 has the bit of 16.
-    let letters = ((n + 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101;
-    (n + ZEROS + letters * 39).swap_bytes()
+    let letters = (n.wrapping_add(0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101;
+    n.wrapping_add(ZEROS).wrapping_add(letters.wrapping_mul(39)).swap_bytes()
 }
 
 /// Appends bytes as hex digits without separators.
@@ -161,20 +162,21 @@ pub fn push_hex_min(out: &mut Vec<u8>, n: u64) {
     }
 }
 
-/// An octet in decimal and a dot behind it, and how many bytes these are.
-const OCTETS: [(u32, u8); 256] = {
-    let mut octets = [(0, 0); 256];
+/// An octet in decimal and a dot behind it in the lower half; how many bytes these are in the
+/// upper half.
+const OCTETS: [u64; 256] = {
+    let mut octets = [0; 256];
     let mut n = 0;
     while n < 256 {
-        let [a, b, c] = [n / 100, n / 10 % 10, n % 10];
+        let (a, b, c) = (b'0' + (n / 100) as u8, b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8);
         let (text, len) = match n {
-            0..10 => ([b'0' + c as u8, b'.', 0, 0], 2),
-            10..100 => ([b'0' + b as u8, b'0' + c as u8, b'.', 0], 3),
-            _ => ([b'0' + a as u8, b'0' + b as u8, b'0' + c as u8, b'.'], 4),
+            0..10 => ([c, b'.', 0, 0], 2),
+            10..100 => ([b, c, b'.', 0], 3),
+            _ => ([a, b, c, b'.'], 4),
         };
         #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
         {
-            octets[n] = (u32::from_le_bytes(text), len);
+            octets[n] = u32::from_le_bytes(text) as u64 | len << 32;
         }
         n += 1;
     }
@@ -184,15 +186,20 @@ const OCTETS: [(u32, u8); 256] = {
 /// Appends an IPv4 address in dotted form.
 #[inline]
 pub fn push_ipv4(out: &mut Vec<u8>, addr: Ipv4Addr) {
-    let (mut text, mut len) = (0_u128, 0_u32);
-    for octet in addr.octets() {
-        let (octet, octet_len) = OCTETS.get(usize::from(octet)).copied().unwrap_or_default();
-        text |= u128::from(octet) << (len * 8);
-        len += u32::from(octet_len);
-    }
-    let end = out.len() + len as usize - 1;
-    out.extend_from_slice(&text.to_le_bytes());
-    out.truncate(end);
+    let [a, b, c, d] = addr.octets();
+    push_two_octets(out, a, b);
+    push_two_octets(out, c, d);
+    out.pop();
+}
+
+/// Appends two octets with a dot behind each.
+#[inline(always)]
+fn push_two_octets(out: &mut Vec<u8>, first: u8, second: u8) {
+    let octet = |n: u8| OCTETS.get(usize::from(n)).copied().unwrap_or_default();
+    let (first, second) = (octet(first), octet(second));
+    let len = first >> 32;
+    let text = (first & 0xffff_ffff) | (second & 0xffff_ffff) << (8 * len);
+    push_some(out, text, len.wrapping_add(second >> 32) as usize);
 }
 
 /// Appends an IPv6 address as RFC 5952 has it, IPv4-mapped and IPv4-compatible ones dotted
@@ -228,9 +235,10 @@ pub fn push_ipv6(out: &mut Vec<u8>, addr: Ipv6Addr) {
 fn push_words(out: &mut Vec<u8>, words: &[u16]) {
     for &word in words {
         let zeros = (u32::from(word) | 1).leading_zeros() / 4;
-        let len = 8 - zeros as usize;
+        // Four to seven, so that there is room for the colon.
+        let len = 8_u32.wrapping_sub(zeros);
         let digits = hex_digits(u32::from(word)) >> (zeros * 8);
-        push_some(out, digits | u64::from(b':') << (len * 8), len + 1);
+        push_some(out, digits | u64::from(b':') << (len * 8), len as usize + 1);
     }
 }
 
@@ -263,11 +271,37 @@ pub fn push_ip(out: &mut Vec<u8>, addr: IpAddr) {
     }
 }
 
+/// True if nothing has to be escaped: printable ASCII without quote and backslash.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    let (eights, rest) = bytes.as_chunks();
+    // Blanks in front of a rest change nothing.
+    let rest = rest.iter().fold(repeat(b' '), |word, &byte| word << 8 | u64::from(byte));
+    eights.iter().all(|&eight| is_plain_word(u64::from_le_bytes(eight))) && is_plain_word(rest)
+}
+
+/// Eight times the same byte.
+const fn repeat(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// The same of eight bytes. A byte that is too small, or 0 after the exclusive or, borrows from
+/// its own top bit; carries beyond a byte only come from one that is not plain.
+#[inline]
+const fn is_plain_word(word: u64) -> bool {
+    let control = word.wrapping_sub(repeat(b' ')) & !word;
+    let beyond = word.wrapping_add(repeat(1)) | word;
+    let (quote, backslash) = (word ^ repeat(b'"'), word ^ repeat(b'\\'));
+    let quote = quote.wrapping_sub(repeat(1)) & !quote;
+    let backslash = backslash.wrapping_sub(repeat(1)) & !backslash;
+    (control | beyond | quote | backslash) & repeat(0x80) == 0
+}
+
 /// Appends untrusted bytes for a terminal: printable ASCII as it is, `\` as `\\`, all else as
 /// `\xNN`, so that no control or escape sequence, no bidirectional mark and no broken UTF-8
 /// passes, and every input gives a different output.
 pub fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
-    if bytes.iter().all(|&byte| matches!(byte, b' '..=b'~') && byte != b'\\') {
+    if is_plain(bytes) {
         out.extend_from_slice(bytes);
         return;
     }
@@ -287,7 +321,7 @@ pub fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
 /// characters as JSON escapes, DEL, C1 and invisible marks included); any other byte becomes `\xNN`, that is,
 /// `\\xNN` in the JSON source.
 pub fn push_json_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
-    if bytes.iter().all(|&b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\') {
+    if is_plain(bytes) {
         out.extend_from_slice(bytes);
         return;
     }
@@ -405,6 +439,15 @@ mod tests {
             } else {
                 prop_assert_eq!(written, v6.to_string());
             }
+        }
+
+        #[test]
+        fn what_is_plain_is_found_byte_by_byte_too(mut bytes: Vec<u8>, ascii: bool) {
+            if ascii {
+                bytes.iter_mut().for_each(|byte| *byte = b' ' + *byte % 96);
+            }
+            let plain = |&b: &u8| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\';
+            prop_assert_eq!(is_plain(&bytes), bytes.iter().all(plain));
         }
 
         #[test]

@@ -10,7 +10,7 @@
 #![forbid(unsafe_code)]
 
 use crate::pf::Systems;
-use crate::wire::pflog::{Owner, Pflog};
+use crate::wire::pflog::Pflog;
 
 /// Headers that are kept at most.
 const SLOTS: usize = 256;
@@ -40,50 +40,55 @@ pub(super) struct Pieces<const PIECES: usize> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Key {
     words: [u64; WORDS],
-    hdrlen: u8,
+    /// Words in an order that the header itself does not tell, as they were understood: uid, pid,
+    /// rule_uid, rule_pid.
+    owner: [u32; 4],
     skip: usize,
+    hdrlen: u8,
     systems: Systems,
-    /// Its bytes are in an order that the header itself does not tell.
-    owner: Option<Owner>,
 }
 
 impl Key {
     #[inline]
     fn new(frame: &[u8], header: &Pflog<'_>) -> Self {
-        let mut bytes = [0; WORDS * 8];
-        if let (true, Some(head)) =
-            (header.hdrlen >= WITH_ADDRESSES, frame.first_chunk::<BEFORE_ADDRESSES>())
+        let mut words = [0; WORDS];
+        if header.hdrlen >= WITH_ADDRESSES
+            && let Some(head) = frame.first_chunk::<BEFORE_ADDRESSES>()
         {
-            bytes.first_chunk_mut().map_or((), |room| *room = *head);
+            for (word, bytes) in words.iter_mut().zip(head.as_chunks().0) {
+                *word = u64::from_le_bytes(*bytes);
+            }
         } else {
             let head = frame.get(..usize::from(header.hdrlen)).unwrap_or(frame);
-            for (room, byte) in bytes.iter_mut().zip(head) {
-                *room = *byte;
+            for (word, bytes) in words.iter_mut().zip(head.chunks(8)) {
+                *word = bytes.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));
             }
         }
-        let mut words = [0; WORDS];
-        for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
-            *word = u64::from_le_bytes(*bytes);
-        }
-        Self {
-            words,
-            hdrlen: header.hdrlen,
-            skip: header.skip,
-            systems: header.systems,
-            owner: header.owner,
-        }
+        let owner = header.owner.map_or([0; 4], |owner| {
+            [
+                owner.uid.unwrap_or_default(),
+                owner.pid.unwrap_or_default().cast_unsigned(),
+                owner.rule_uid,
+                owner.rule_pid.cast_unsigned(),
+            ]
+        });
+        let Pflog { skip, hdrlen, systems, .. } = *header;
+        Self { words, owner, skip, hdrlen, systems }
     }
 
-    /// Odd constants, so that a bit anywhere reaches the upper bits of the sum.
+    /// By action, reason and interface, rule, user and direction; the anchor's name does not
+    /// matter, nor its process.
     #[inline]
     fn slot(&self) -> usize {
-        let mut sum = 0_u64;
-        let mut factor = 0x9e37_79b9_7f4a_7c15_u64;
-        for word in self.words {
-            sum = sum.wrapping_add((word ^ (word >> 32)).wrapping_mul(factor));
-            factor = factor.wrapping_add(0xbf58_476d_1ce4_e5b8);
-        }
-        (sum >> 56) as usize % SLOTS
+        let [first, ifname, .., rule, uid, _, dir, _] = self.words;
+        let sum = first
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .wrapping_add(ifname.wrapping_mul(0xbf58_476d_1ce4_e5b9))
+            .wrapping_add(rule.wrapping_mul(0x94d0_49bb_1331_11eb))
+            .wrapping_add(uid.wrapping_mul(0xd6e8_feb8_6659_fd93))
+            .wrapping_add(dir.wrapping_mul(0xc2b2_ae3d_27d4_eb4f));
+        (sum ^ sum >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize
+            >> (usize::BITS - SLOTS.trailing_zeros())
     }
 }
 

@@ -8,6 +8,7 @@
 //! `ecs.version` differs.
 
 pub(super) mod network;
+mod notice;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -16,18 +17,16 @@ use jiff::tz::TimeZone;
 
 use super::Sink;
 use super::id::Ids;
-use super::json::{Emit, Line, Origin, Writer, key, lines, push_object};
-use super::notice::push_sentence;
+use super::json::{Emit, Line, Origin, Writer, key, lines, push_members, push_object};
+use super::memo::Memo;
 use super::page::Page;
 use super::pf;
 use super::sequence::Sequence;
 use super::site::Site;
 use super::subject::{self, Subject, Verdict, began, direction, is_end, is_match, sync_action};
-use crate::event::notice::{Notice, What};
 use crate::event::{Event, Frame, Kind};
 use crate::filter::Filter;
 use crate::pf::{Direction, Systems};
-use crate::states::Suspicion;
 use crate::text::{push_dec, push_hex};
 use crate::time::{Clock, Precision, Timestamp};
 use crate::wire::pflog::Pflog;
@@ -58,6 +57,19 @@ impl Version {
             Self::V9_4 => "9.4.0",
         }
     }
+
+    /// What pf's direction is where no inside networks are known.
+    fn through(self, direction: Direction) -> Option<&'static str> {
+        let names_way = self == Self::ElasticPfsense;
+        Some(match direction {
+            Direction::IN if names_way => "inbound",
+            Direction::IN => "ingress",
+            // 3 is OpenBSD's fwd: on its way out.
+            Direction(2 | 3) if names_way => "outbound",
+            Direction(2 | 3) => "egress",
+            _ => return None,
+        })
+    }
 }
 
 /// The renderer.
@@ -65,13 +77,14 @@ impl Version {
 pub struct Ecs {
     documents: Documents,
     filter: Filter,
+    headers: Memo<6>,
 }
 
 impl Ecs {
     /// A renderer for the records of one source. Of the messages of a pfsync packet it writes
     /// those that `filter` is true of; which events it gets has been decided before.
     pub fn new(origin: Origin, site: Arc<Site>, version: Version, filter: Filter) -> Self {
-        Self { documents: Documents::new(origin, site, version), filter }
+        Self { documents: Documents::new(origin, site, version), filter, headers: Memo::new() }
     }
 
     /// Leaves `event.sequence` to the [`Binder`](super::page::Binder), which numbers what is sent:
@@ -86,9 +99,60 @@ impl Ecs {
 impl Sink for Ecs {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
         page.begin(event.frame.ts);
-        lines(event, &self.filter, |line| self.documents.push(&mut page.text, event, line));
+        let (site, version) = (&self.documents.site, self.documents.version);
+        let ready = ready(&mut self.headers, site, version, event);
+        lines(event, &self.filter, |line| {
+            self.documents.push(&mut page.text, event, line, ready.as_ref());
+        });
         self.documents.sequence.leave(page);
         page.end();
+    }
+}
+
+/// Members that depend on nothing but a pf header, for each place where they stand.
+#[derive(Debug, Clone, Copy)]
+struct Ready<'a> {
+    verdict: &'a [u8],
+    observer: &'a [u8],
+    rule: &'a [u8],
+    owner: &'a [u8],
+    tags: &'a [u8],
+    pf: &'a [u8],
+}
+
+/// The members of the event's header, unless a ruleset has more to say of its rule.
+fn ready<'m>(
+    headers: &'m mut Memo<6>,
+    site: &Site,
+    version: Version,
+    event: &Event<'_>,
+) -> Option<Ready<'m>> {
+    let header = event.pflog.as_ref()?;
+    if event.kind != Kind::Pflog || event.rule.is_some() {
+        return None;
+    }
+    let pieces = headers.get(
+        event.frame.data,
+        header,
+        [
+            &|out| push_members(out, |e| describe_verdict(header, e)),
+            &|out| push_members(out, |e| describe_observer(site, version, event, Line::Event, e)),
+            &|out| push_members(out, |e| describe_rule(event, Line::Event, e)),
+            &|out| push_members(out, |e| describe_owner(header, e)),
+            &|out| push_members(out, |e| describe_tags(header, e)),
+            &|out| push_members(out, |e| pf::describe_header(event, header, e)),
+        ],
+    )?;
+    let [verdict, observer, rule, owner, tags, pf] = pieces.all();
+    Some(Ready { verdict, observer, rule, owner, tags, pf })
+}
+
+/// Appends members, as they are ready or else as they are described.
+#[inline(always)]
+fn members<'o>(ready: Option<&[u8]>, e: &mut Writer<'o>, describe: impl FnOnce(&mut Writer<'o>)) {
+    match ready {
+        Some(ready) => e.members(ready),
+        None => describe(e),
     }
 }
 
@@ -113,19 +177,29 @@ impl Documents {
         Self { origin, site, version, clock, other, ids, sequence: Sequence::default() }
     }
 
-    fn push(&mut self, out: &mut Vec<u8>, event: &Event<'_>, line: Line<'_>) {
+    fn push(
+        &mut self,
+        out: &mut Vec<u8>,
+        event: &Event<'_>,
+        line: Line<'_>,
+        ready: Option<&Ready<'_>>,
+    ) {
         let frame = &event.frame;
         push_object(out, |e| {
             self.head(frame.ts, frame.precision, e);
             e.open(key!("event"));
-            self.describe_event(event, line, e);
+            self.describe_event(event, line, ready, e);
             e.close();
-            self.describe_observer(event, line, e);
-            describe_rule(event, line, e);
+            members(ready.map(|ready| ready.observer), e, |e| {
+                describe_observer(&self.site, self.version, event, line, e);
+            });
+            members(ready.map(|ready| ready.rule), e, |e| describe_rule(event, line, e));
             let subject = Subject::of(event, line);
-            let through = self.through(direction(event));
+            let through = direction(event).and_then(|direction| self.version.through(direction));
             network::describe(&subject, &self.site, through, e);
-            describe_owner(event, e);
+            if let Some(header) = &event.pflog {
+                members(ready.map(|ready| ready.owner), e, |e| describe_owner(header, e));
+            }
             describe_log(&self.origin, frame, e);
             if subject::kind(event, line) == Kind::Undecoded
                 && let Some(error) = event.error
@@ -136,84 +210,16 @@ impl Documents {
                 e.word(key!("type"), error.fault.cause());
                 e.close();
             }
-            describe_tags(event, e);
+            if let Some(header) = &event.pflog {
+                members(ready.map(|ready| ready.tags), e, |e| describe_tags(header, e));
+            }
             e.open(key!("pf"));
-            pf::describe(event, line, e);
+            pf::describe(event, line, e, |header, e| {
+                members(ready.map(|ready| ready.pf), e, |e| pf::describe_header(event, header, e));
+            });
             e.close();
         });
         out.push(b'\n');
-    }
-
-    /// A notice of kind `spoof`: pfsync that the firewalls did not send, or not so.
-    pub(super) fn push_spoof(
-        &mut self,
-        out: &mut Vec<u8>,
-        event: &Event<'_>,
-        suspicion: Suspicion,
-        nth: usize,
-    ) {
-        let frame = &event.frame;
-        push_object(out, |e| {
-            self.head(frame.ts, frame.precision, e);
-            e.open(key!("event"));
-            e.members(concat!(
-                r#","kind":"alert","category":["network","intrusion_detection"]"#,
-                r#","type":["info"],"action":"pfsync-spoof""#
-            ));
-            e.word(key!("reason"), suspicion.name());
-            e.members(r#","module":"pf","dataset":"pf.notice""#);
-            e.string(key!("id"), |out| self.ids.push_notice(out, &self.origin, frame, nth));
-            self.sequence.describe(frame.number, e);
-            e.close();
-            e.open(key!("observer"));
-            e.bytes(key!("name"), self.site.observer.as_bytes());
-            e.members(r#","type":"firewall","product":"pf""#);
-            e.close();
-            describe_log(&self.origin, frame, e);
-            e.bytes(key!("message"), suspicion.sentence().as_bytes());
-        });
-    }
-
-    /// Something that happened to the source: records lost, a device gone.
-    pub(super) fn push_happening(&mut self, out: &mut Vec<u8>, notice: &Notice) {
-        push_object(out, |e| {
-            self.head(notice.ts, Precision::Micros, e);
-            e.open(key!("event"));
-            let (kind, action) = match &notice.what {
-                What::Loss(_) => ("metric", "capture-loss"),
-                What::Start => ("event", "capture-start"),
-                What::Gone(_) => ("event", "capture-gone"),
-                What::Reopen(_) => ("event", "capture-reopen"),
-            };
-            e.word(key!("kind"), kind);
-            e.members(r#","category":["network"],"type":["info"]"#);
-            e.word(key!("action"), action);
-            e.members(r#","module":"pf","dataset":"pf.notice""#);
-            e.bytes(key!("provider"), &notice.source);
-            e.string(key!("id"), |out| self.ids.push_happening(out, notice));
-            self.sequence.describe_in_stream(e);
-            if let What::Loss(loss) = &notice.what {
-                e.string(key!("start"), |out| {
-                    self.other.push_rfc3339(out, loss.since, Precision::Micros);
-                });
-            }
-            e.close();
-            e.open(key!("observer"));
-            e.bytes(key!("name"), self.site.observer.as_bytes());
-            e.members(r#","type":"firewall","product":"pf""#);
-            e.close();
-            let mut message = Vec::new();
-            push_sentence(&mut message, &notice.what);
-            e.bytes(key!("message"), &message);
-            if let What::Loss(loss) = &notice.what {
-                e.open(key!("pf"));
-                e.open(key!("capture"));
-                e.number(key!("lost"), loss.count);
-                e.word(key!("where"), loss.place.name());
-                e.close();
-                e.close();
-            }
-        });
     }
 
     fn head(&mut self, ts: Timestamp, precision: Precision, e: &mut Writer<'_>) {
@@ -226,10 +232,18 @@ impl Documents {
         });
     }
 
-    fn describe_event(&mut self, event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
+    fn describe_event(
+        &mut self,
+        event: &Event<'_>,
+        line: Line<'_>,
+        ready: Option<&Ready<'_>>,
+        e: &mut Writer<'_>,
+    ) {
         let frame = &event.frame;
         match (subject::kind(event, line), &event.pflog, line) {
-            (Kind::Pflog, Some(header), _) => describe_verdict(header, e),
+            (Kind::Pflog, Some(header), _) => {
+                members(ready.map(|ready| ready.verdict), e, |e| describe_verdict(header, e));
+            }
             (Kind::Pfsync, _, Line::Message(message)) => describe_sync(message, e),
             (Kind::Undecoded, ..) => e.members(concat!(
                 r#","kind":"pipeline_error","category":["network"],"type":["info"]"#,
@@ -268,49 +282,41 @@ impl Documents {
             e.string(key!("original"), |out| push_hex(out, frame.data));
         }
     }
+}
 
-    /// What pf's direction is where no inside networks are known.
-    fn through(&self, direction: Option<Direction>) -> Option<&'static str> {
-        let names_way = self.version == Version::ElasticPfsense;
-        Some(match direction? {
-            Direction::IN if names_way => "inbound",
-            Direction::IN => "ingress",
+/// Who tells of it: the firewall, and where the packet was.
+fn describe_observer(
+    site: &Site,
+    version: Version,
+    event: &Event<'_>,
+    line: Line<'_>,
+    e: &mut Writer<'_>,
+) {
+    e.open(key!("observer"));
+    e.bytes(key!("name"), site.observer.as_bytes());
+    e.members(r#","type":"firewall""#);
+    let systems = subject::systems(event, line);
+    if let Some(vendor) = systems.and_then(subject::vendor) {
+        e.word(key!("vendor"), vendor);
+    }
+    e.word(key!("product"), if systems == Some(Systems::IPFW) { "ipfw" } else { "pf" });
+    if let Some(header) = event.pflog.as_ref().filter(|header| !header.ifname.is_empty()) {
+        let side = match direction(event) {
+            Some(Direction::IN) => Some(key!("ingress")),
+            Some(Direction(2 | 3)) if version == Version::ElasticPfsense => Some(key!("ingress")),
             // 3 is OpenBSD's fwd: on its way out.
-            Direction(2 | 3) if names_way => "outbound",
-            Direction(2 | 3) => "egress",
-            _ => return None,
-        })
-    }
-
-    fn describe_observer(&self, event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
-        e.open(key!("observer"));
-        e.bytes(key!("name"), self.site.observer.as_bytes());
-        e.members(r#","type":"firewall""#);
-        let systems = subject::systems(event, line);
-        if let Some(vendor) = systems.and_then(subject::vendor) {
-            e.word(key!("vendor"), vendor);
+            Some(Direction(2 | 3)) => Some(key!("egress")),
+            _ => None,
+        };
+        if let Some(side) = side {
+            e.open(side);
+            e.open(key!("interface"));
+            e.bytes(key!("name"), header.ifname);
+            e.close();
+            e.close();
         }
-        e.word(key!("product"), if systems == Some(Systems::IPFW) { "ipfw" } else { "pf" });
-        if let Some(header) = event.pflog.as_ref().filter(|header| !header.ifname.is_empty()) {
-            let side = match direction(event) {
-                Some(Direction::IN) => Some(key!("ingress")),
-                Some(Direction(2 | 3)) if self.version == Version::ElasticPfsense => {
-                    Some(key!("ingress"))
-                }
-                // 3 is OpenBSD's fwd: on its way out.
-                Some(Direction(2 | 3)) => Some(key!("egress")),
-                _ => None,
-            };
-            if let Some(side) = side {
-                e.open(side);
-                e.open(key!("interface"));
-                e.bytes(key!("name"), header.ifname);
-                e.close();
-                e.close();
-            }
-        }
-        e.close();
     }
+    e.close();
 }
 
 fn describe_verdict(header: &Pflog<'_>, e: &mut Writer<'_>) {
@@ -387,8 +393,8 @@ fn describe_rule(event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
 }
 
 /// Who owns the local socket.
-fn describe_owner(event: &Event<'_>, e: &mut Writer<'_>) {
-    let Some(owner) = event.pflog.as_ref().and_then(|header| header.owner) else { return };
+fn describe_owner(header: &Pflog<'_>, e: &mut Writer<'_>) {
+    let Some(owner) = header.owner else { return };
     if let Some(uid) = owner.uid {
         e.open(key!("user"));
         e.string(key!("id"), |out| push_dec(out, uid));
@@ -415,8 +421,7 @@ fn describe_log(origin: &Origin, frame: &Frame<'_>, e: &mut Writer<'_>) {
     e.close();
 }
 
-fn describe_tags(event: &Event<'_>, e: &mut Writer<'_>) {
-    let Some(header) = &event.pflog else { return };
+fn describe_tags(header: &Pflog<'_>, e: &mut Writer<'_>) {
     let nonmatch = (!is_match(header)).then_some("pf-nonmatch");
     let suspect = header.is_suspect().then_some("pf-suspect");
     e.words(key!("tags"), nonmatch.into_iter().chain(suspect));

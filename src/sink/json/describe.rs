@@ -80,6 +80,15 @@ pub trait Emit {
     /// Ends the innermost object.
     fn close(&mut self);
 
+    /// All of a pf header but its addresses.
+    #[inline]
+    fn header(&mut self, header: &Pflog<'_>)
+    where
+        Self: Sized,
+    {
+        describe_header(header, self);
+    }
+
     /// A fixed word.
     #[inline]
     fn word(&mut self, key: Key, word: &str) {
@@ -313,6 +322,14 @@ fn describe_origin(origin: &Origin, frame: &Frame<'_>, e: &mut impl Emit) {
 }
 
 fn describe_pflog(h: &Pflog<'_>, e: &mut impl Emit) {
+    e.header(h);
+    if let (Some(other), Some(family)) = (&h.other, h.other_family()) {
+        describe_other(other, family, e);
+    }
+}
+
+/// What a header says but for its addresses, and so for all packets of a rule alike.
+pub(super) fn describe_header(h: &Pflog<'_>, e: &mut impl Emit) {
     e.number(key!("hdrlen"), h.hdrlen);
     e.word(key!("os"), h.systems.name());
     e.code(key!("af"), Family::from_af(h.af).map(Family::name), h.af);
@@ -344,9 +361,6 @@ fn describe_pflog(h: &Pflog<'_>, e: &mut impl Emit) {
     if let Some(naf) = h.naf {
         let naf = u32::from(naf);
         e.code(key!("naf"), Family::from_af(naf).map(Family::name), naf);
-    }
-    if let (Some(other), Some(family)) = (&h.other, h.other_family()) {
-        describe_other(other, family, e);
     }
 }
 

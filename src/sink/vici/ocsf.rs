@@ -96,7 +96,7 @@ impl Vici {
         describe_end(key!("dst_endpoint"), &subject.dst, e);
         describe_traffic(&subject, e);
         if let Some(child) = change.child {
-            if let Some(interface) = child.if_id_in().or(child.if_id_out()) {
+            if let Some(interface) = child.if_id_in().or_else(|| child.if_id_out()) {
                 e.open(key!("tunnel_interface"));
                 // Tunnel
                 e.members(r#","type_id":4"#);

@@ -23,7 +23,7 @@ pub(super) fn describe(change: &Change<'_>, e: &mut Writer<'_>) {
     }
     if let Some(ike) = change.ike {
         e.some(key!("version"), ike.version());
-        let state = change.child.map_or(ike.state(), |child| child.state());
+        let state = change.child.map_or_else(|| ike.state(), |child| child.state());
         e.bytes(key!("state"), state.unwrap_or_default());
         describe_ike_spis(ike, e);
         e.word(key!("role"), if ike.initiator() { "initiator" } else { "responder" });
