@@ -13,6 +13,8 @@
 //! the memory, whatever the size of the file. A consumer that stops ends all at once: nobody waits
 //! for a worker that may be waiting for its pipe.
 
+#[cfg(feature = "live")]
+pub mod hold;
 pub mod names;
 pub mod selection;
 

@@ -174,7 +174,7 @@ fn a_filter_leaves_no_gap_and_a_wrong_one_is_said() {
     let state: Value = serde_json::from_str(&state).unwrap();
     assert_eq!(state[room.text("log")]["sequence"], 1);
     let wrong = room.once(&["--to", &to, "prot tcp"]);
-    assert_eq!(wrong.status.code(), Some(1));
+    assert_eq!(wrong.status.code(), Some(2));
     assert!(error(&wrong).contains("output file: wrong filter"), "{}", error(&wrong));
 }
 
@@ -353,6 +353,78 @@ fn check_says_what_works_and_sends_nothing() {
         "{}",
         error(&output)
     );
+}
+
+#[test]
+fn a_wrong_configuration_is_wrong_usage_and_nothing_is_delivered() {
+    let room = Room::new(&pcap(0..10));
+    let file = |more: &str| format!("[[output.file]]\nname = \"x\"\n{more}\n");
+    for (more, expected) in [
+        (
+            file("path = \"x\"\nfilter = \"prot tcp\""),
+            "line 14, column 10: wrong filter:\n  prot tcp\n",
+        ),
+        (
+            file("path = \"x\"\nfilter = \"label web\""),
+            "output x: the filter's 'label' needs a ruleset",
+        ),
+        (file("path = \"x\"\nkeep = 3"), "output x: keep and compress need rotate_size"),
+        (file(&format!("path = {:?}", room.path("out"))), "output file and output x share "),
+        (file(&format!("path = {:?}", room.path("log"))), "and output x share "),
+    ] {
+        config(&room, &more);
+        for arguments in [&["--check"][..], &["--once"]] {
+            let output = with_config(&room, arguments).output().unwrap();
+            let said = error(&output);
+            assert_eq!(output.status.code(), Some(2), "{said}");
+            assert!(said.starts_with("pfscope: ") && said.contains(expected), "{said}");
+        }
+    }
+    assert!(!room.path("out").exists());
+}
+
+#[test]
+fn frames_are_counted_on_from_run_to_run() {
+    let room = Room::new(&pcap(0..100));
+    let to = room.to_file();
+    let once = || room.once(&["--follow", "--to", &to, "--no-notices"]);
+    assert!(once().status.success());
+    fs::write(room.path("log"), [pcap(0..100), records(100..130)].concat()).unwrap();
+    assert!(once().status.success());
+    fs::rename(room.path("log"), room.path("log.0")).unwrap();
+    fs::write(room.path("log"), pcap(130..140)).unwrap();
+    assert!(once().status.success());
+    let frames = room.events().into_iter().map(|event| event["frame"].as_u64().unwrap());
+    assert!(frames.eq(1..=140));
+}
+
+#[test]
+fn a_reload_that_fails_late_leaves_all_as_it_was() {
+    let room = Room::new(&pcap(0..100));
+    config(&room, "");
+    let run = Run::start(with_config(&room, &[]));
+    room.wait_for(100);
+    // The checkpoint of the new output cannot be read: seen when the old ones have ended already.
+    fs::create_dir(room.path("state/second.json")).unwrap();
+    let second = format!("[[output.file]]\nname = \"second\"\npath = {:?}\n", room.path("out2"));
+    config(&room, &second);
+    let text = fs::read_to_string(room.path("feed.toml")).unwrap();
+    let changed = text.replacen("name = \"file\"", "name = \"file\"\nqueue = \"1MiB\"", 1);
+    fs::write(room.path("feed.toml"), changed).unwrap();
+    run.signal("-HUP");
+    let until = Instant::now() + PATIENCE;
+    // The old output has begun again.
+    while fs::read_to_string(room.path("out")).unwrap().matches("feed-start").count() < 3 {
+        assert!(Instant::now() < until, "it does not go on");
+        thread::sleep(Duration::from_millis(20));
+    }
+    let mut log = fs::OpenOptions::new().append(true).open(room.path("log")).unwrap();
+    log.write_all(&records(100..120)).unwrap();
+    room.wait_for(120);
+    let (status, said) = run.end("-TERM");
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("goes on as before: output second: "), "{said}");
+    assert_eq!(sequences(&room.events()), (1..=120).collect::<Vec<_>>());
 }
 
 #[test]

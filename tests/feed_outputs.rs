@@ -224,6 +224,47 @@ fn nats_takes_each_event_once_and_is_waited_for() {
 }
 
 #[test]
+fn nats_takes_all_in_order_while_others_publish_and_refuse() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(server) = servers::nats::Server::start(folder.path(), "") else { return };
+    server.stream(ConnectOptions::new(), |config| config.max_message_size = 50_000);
+    let mut output = server.output(None);
+    let others = server.publish_beside(Duration::from_millis(3));
+    for round in 0..30 {
+        let mut parcel = parcel(round * 1000..round * 1000 + 999);
+        if round % 7 == 3 {
+            parcel.push(id(1_000_000 + round), pfscope::time::Timestamp(0), &[b'x'; 55_000]);
+        }
+        let delivered = deliver(&mut output, &parcel);
+        let refused = if round % 7 == 3 { vec![999] } else { vec![] };
+        let places: Vec<_> = delivered.refused.iter().map(|&(at, _)| at).collect();
+        assert_eq!((places, delivered.troubles.len()), (refused, 0), "{delivered:?}");
+    }
+    let beside = others();
+    let ids = server.ids_in_order(ConnectOptions::new());
+    assert_eq!(ids.iter().filter(|id| id.is_none()).count(), beside);
+    let ours: Vec<_> = ids.into_iter().flatten().collect();
+    let expected = (0..30).flat_map(|round| round * 1000..round * 1000 + 999);
+    assert!(ours.into_iter().eq(expected.map(|number| id(number).to_string())), "{beside}");
+}
+
+#[test]
+fn what_is_acknowledged_is_there_whatever_was_there_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(server) = servers::nats::Server::start(folder.path(), "") else { return };
+    server.stream(ConnectOptions::new(), |_| {});
+    // One is missing in the middle, and the one behind it is the stream's last: a chain that went
+    // by names alone would close over the gap.
+    let mut first = server.output(None);
+    let some = parcel((0..6).chain([7]));
+    assert!(deliver(&mut first, &some).troubles.is_empty());
+    let mut second = server.output(None);
+    assert!(deliver(&mut second, &parcel(0..9)).troubles.is_empty());
+    let ids = server.ids(ConnectOptions::new());
+    assert!((0..9).all(|number| ids.get(&id(number).to_string()) == Some(&1)), "{ids:?}");
+}
+
+#[test]
 fn nats_is_killed_again_and_again_while_it_is_sent_to() {
     let folder = tempfile::tempdir().unwrap();
     let Some(mut server) = servers::nats::Server::start(folder.path(), "") else { return };
@@ -343,6 +384,81 @@ fn nats_rate() {
     assert_eq!(server.count(ConnectOptions::new()), number as u64);
 }
 
+/// A capture of a million records of a genuine log of pf, each at a time of its own.
+fn million(path: &Path) -> usize {
+    let genuine = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/genuine/openbsd80-pflog0.pcap");
+    let bytes = fs::read(genuine).unwrap();
+    let (header, mut rest) = bytes.split_at(24);
+    let mut records = Vec::new();
+    while let Some(length) = rest.get(8..12) {
+        let length = u32::from_le_bytes(length.try_into().unwrap()) as usize;
+        let (record, more) = rest.split_at(16 + length);
+        records.push(record);
+        rest = more;
+    }
+    let mut out = io::BufWriter::new(fs::File::create(path).unwrap());
+    out.write_all(header).unwrap();
+    for (number, record) in (0..1_000_000_u32).zip(records.iter().cycle()) {
+        out.write_all(&1_780_000_000_u32.to_le_bytes()).unwrap();
+        out.write_all(&number.to_le_bytes()).unwrap();
+        out.write_all(&record[8..]).unwrap();
+    }
+    out.flush().unwrap();
+    1_000_000
+}
+
+/// How fast the whole feed is, as ECS into a file and into NATS, beside the command that only
+/// prints: `cargo test --release --test feed_outputs -- --ignored --nocapture feed_rate`.
+#[test]
+#[ignore = "a measurement"]
+fn feed_rate() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let count = million(&folder.path().join("log"));
+    let nats = servers::nats::Server::start(folder.path(), "");
+    let (log, state) = (path("log"), path("state"));
+    let to_file = format!("file:{}", path("out"));
+    let feed = ["feed", "--once", "--no-notices", "--format", "ecs", "-r", &log];
+    let mut runs = vec![
+        (vec!["--format", "ecs", "-r", &log], "print"),
+        ([&feed[..], &["--state-dir", &state, "--to", &to_file]].concat(), "feed to a file"),
+    ];
+    let to_nats = nats.as_ref().map(|server| {
+        server.stream(ConnectOptions::new(), |_| {});
+        format!("nats://127.0.0.1:{}/pf.events", server.port)
+    });
+    runs.extend(to_nats.iter().map(|to| {
+        ([&feed[..], &["--state-dir", &state, "--to", to]].concat(), "feed to NATS, acknowledged")
+    }));
+    // Of children that have ended: cutime and cstime.
+    let children = || {
+        let stat = fs::read_to_string("/proc/self/stat").unwrap();
+        let behind = stat.rsplit_once(')').unwrap().1;
+        let ticks = behind.split(' ').skip(14).take(2).map(|n| n.parse::<f64>().unwrap());
+        ticks.sum::<f64>() / 100.0
+    };
+    for (arguments, what) in runs {
+        let server = || nats.as_ref().map_or(0.0, |nats| used(nats.daemon.as_ref().unwrap().pid()));
+        let (begun, before, its) = (Instant::now(), children(), server());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pfscope"));
+        assert!(command.args(arguments).stdout(Stdio::null()).status().unwrap().success());
+        let (seconds, ours) = (begun.elapsed().as_secs_f64(), children() - before);
+        let _ = writeln!(
+            io::stderr(),
+            "{what}: {:.0} events/s; an event takes {:.2} µs of a processor, and {:.2} µs of \
+             nats-server's",
+            count as f64 / seconds,
+            ours / count as f64 * 1e6,
+            (server() - its) / count as f64 * 1e6
+        );
+    }
+    if let Some(nats) = &nats {
+        assert_eq!(nats.count(ConnectOptions::new()), count as u64);
+    }
+    let lines = fs::read_to_string(path("out")).unwrap().lines().count();
+    assert_eq!(lines, count);
+}
+
 fn client(url: &str, auth: Option<Auth>, tls: Tls) -> Result<Client, String> {
     Client::new(http::Settings {
         url: url.to_owned(),
@@ -361,7 +477,8 @@ fn outputs(url: &str) -> Vec<(Box<dyn Output>, Key)> {
     let client = || client(url, None, Tls::default()).unwrap();
     let text: Key = |n| format!("{{\"n\":{n},\"word\":\"é\\\"\"}}");
     let elastic = Elastic { index: "logs-pf".to_owned() };
-    let splunk = Splunk { index: None, sourcetype: None, host: "gw1".to_owned(), json: true };
+    let splunk =
+        Splunk { index: None, sourcetype: None, host: "gw1".to_owned(), json: true, indexed: None };
     let loki = Loki { labels: BTreeMap::from([("job".to_owned(), "pf".to_owned())]) };
     let bytes = 1 << 20;
     vec![
@@ -468,6 +585,52 @@ fn http_servers_that_refuse_get_the_others() {
     server.faults(vec![Fault::Status(400, "", "entry too far behind"); 7]);
     let delivered = deliver(&mut *loki, &parcel(0..64));
     assert_eq!(delivered.refused.len(), 1, "{delivered:?}");
+}
+
+#[test]
+fn splunk_s_indexers_are_waited_for() {
+    let server = Server::start();
+    let output = |headers| {
+        let client = Client::new(http::Settings {
+            url: server.url.clone(),
+            auth: None,
+            headers,
+            tls: Tls::default(),
+            timeout: Duration::from_secs(5),
+        });
+        let splunk = Splunk {
+            index: None,
+            sourcetype: None,
+            host: "gw1".to_owned(),
+            json: true,
+            indexed: Some(Duration::from_millis(300)),
+        };
+        Http::new(client.unwrap(), splunk, 100, 1 << 20)
+    };
+    let indexing = |times| server.state.lock().unwrap().indexing = times;
+    let asked = || {
+        let heads = server.state.lock().unwrap().heads.clone();
+        heads.iter().filter(|head| head.starts_with("POST /services/collector/ack ")).count()
+    };
+    // A token without it, and a request without a channel.
+    let why = trouble(&mut output(vec![http::channel()]), &parcel(0..1));
+    assert!(why.contains("no ackId"), "{why}");
+    indexing(Some(3));
+    let why = trouble(&mut output(Vec::new()), &parcel(0..1));
+    assert!(why.contains("Data channel is missing"), "{why}");
+    // Three questions for each of three requests.
+    let mut output = output(vec![http::channel()]);
+    assert!(deliver(&mut output, &parcel(1000..1250)).troubles.is_empty());
+    assert_eq!(asked(), 9);
+    // Never indexed: it is sent again, and at last it is.
+    indexing(Some(usize::MAX));
+    let why = trouble(&mut output, &parcel(2000..2010));
+    assert!(why.contains("not indexed in 0.3 s"), "{why}");
+    indexing(Some(1));
+    assert!(deliver(&mut output, &parcel(2000..2010)).troubles.is_empty());
+    let state = server.state.lock().unwrap();
+    let stored = |n: usize| state.stored[&format!("{{\"n\":{n},\"word\":\"é\\\"\"}}")];
+    assert!((1000..1250).all(|n| stored(n) == 1) && (2000..2010).all(|n| stored(n) == 2));
 }
 
 #[test]

@@ -37,7 +37,7 @@ const NEIGHBOURS: [(&str, &str); 5] = [
 ];
 
 /// Who may name a crate or a part of std: paths below src, folders with a slash at the end.
-const OWNERS: [(&str, &[&str]); 25] = [
+const OWNERS: [(&str, &[&str]); 26] = [
     ("arc_swap", &["ipsec/live.rs"]),
     ("async_nats", &["feed/output/nats.rs", "feed/output/nats/"]),
     ("base64", &["sink/community.rs", "feed/output/http/"]),
@@ -51,6 +51,7 @@ const OWNERS: [(&str, &[&str]); 25] = [
     ("landlock", &["sandbox/"]),
     ("nix", &["ipsec/report/interface.rs", "sandbox/", "sandbox.rs"]),
     ("nom", &["wire/", "vici/codec.rs"]),
+    ("openssl_probe", &["feed/output/tls.rs"]),
     ("pcap", &["capture/"]),
     ("pledge", &["sandbox/"]),
     ("seccompiler", &["sandbox/"]),

@@ -39,18 +39,27 @@ fn passes(program: &str, arguments: &[&str], path: &Path) -> bool {
 
 #[test]
 fn scripts_are_shell() {
-    for script in ["rc.d/pfscope.freebsd", "rc.d/pfscope.openbsd", "setup"] {
-        assert!(passes("sh", &["-n"], &contrib(script)));
+    for script in
+        ["pfscope.freebsd", "pfscope.openbsd", "pfscope_feed.freebsd", "pfscope_feed.openbsd"]
+    {
+        assert!(passes("sh", &["-n"], &contrib(&format!("rc.d/{script}"))));
     }
+    assert!(passes("sh", &["-n"], &contrib("setup")));
 }
 
-/// The unit with this program in it.
+/// The units with this program in them.
 #[cfg(target_os = "linux")]
 #[test]
-fn the_unit_is_one() {
+fn the_units_are_some() {
+    the_unit_is_one("pfscope.service");
+    the_unit_is_one("pfscope-feed.service");
+}
+
+#[cfg(target_os = "linux")]
+fn the_unit_is_one(name: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let unit = folder.path().join("pfscope.service");
-    let text = fs::read_to_string(contrib("systemd/pfscope.service")).unwrap();
+    let unit = folder.path().join(name);
+    let text = fs::read_to_string(contrib(&format!("systemd/{name}"))).unwrap();
     let own = text.replace("/usr/local/bin/pfscope", env!("CARGO_BIN_EXE_pfscope"));
     assert_ne!(own, text);
     fs::write(&unit, &own).unwrap();

@@ -45,14 +45,18 @@ impl Records for Again {
         if let Some(last) = batch.records.last() {
             // Any record behind the last one begins behind its header.
             let offset = last.offset + 1;
-            self.position = Some(Position { file: self.id, start: self.start, offset });
+            let frame = batch.first_frame + batch.records.len() as u64 - 1;
+            self.position = Some(Position { file: self.id, start: self.start, offset, frame });
         }
         if let Some(from) = self.from {
             let known = batch.records.partition_point(|record| record.offset < from.offset);
             batch.records.drain(..known);
             batch.first_frame += known as u64;
-            self.position =
-                self.position.map(|at| Position { offset: at.offset.max(from.offset), ..at });
+            let Position { offset, frame, .. } = from;
+            self.position = self.position.map(|at| match at.offset < offset {
+                true => Position { offset, frame, ..at },
+                false => at,
+            });
         }
         batch.position = self.position;
         filled
@@ -84,7 +88,7 @@ mod tests {
         assert!(all.len() > 5 && end.is_some());
         for left in [1, 5, all.len()] {
             let offset = all[left - 1].1 + 1;
-            let from = end.map(|end| Position { offset, ..end });
+            let from = end.map(|end| Position { offset, frame: left as u64, ..end });
             let (rest, again) = read(&path, from);
             assert_eq!((rest.as_slice(), again), (&all[left..], end));
         }

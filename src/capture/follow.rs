@@ -48,6 +48,8 @@ pub struct Position {
     pub start: Option<Start>,
     /// Offset of the next record in it (decompressed).
     pub offset: u64,
+    /// Number of the record before it, as the log's were counted.
+    pub frame: u64,
 }
 
 impl Position {
@@ -141,7 +143,8 @@ impl Follow {
         stop: Arc<AtomicBool>,
         tell: impl FnMut(Remark) + Send + 'static,
     ) -> Self {
-        Self { position: Some(from), ..Self::from(log, From::Position(from), stop, tell) }
+        let follow = Self::from(log, From::Position(from), stop, tell);
+        Self { position: Some(from), frames: from.frame, ..follow }
     }
 
     /// Where what follows the last batch begins; none before the first record.
@@ -284,7 +287,8 @@ impl Follow {
             let number = part.interfaces.get(record.interface as usize);
             record.interface = number.copied().unwrap_or(u32::MAX);
         }
-        self.position = Some(Position { file: part.id, start: part.start, offset: part.offset() });
+        let (offset, frame) = (part.offset(), self.frames + batch.records.len() as u64);
+        self.position = Some(Position { file: part.id, start: part.start, offset, frame });
         !batch.records.is_empty()
     }
 

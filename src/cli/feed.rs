@@ -9,18 +9,44 @@ use std::sync::atomic::AtomicBool;
 use signal_hook::consts::SIGHUP;
 
 use super::args::Feed;
+use super::reach::Reach;
 use super::reading::Interrupt;
+use super::rights::Rights;
 use super::{Error, Status, printable};
 use crate::feed::config::{self, Config, Source, Span};
-use crate::feed::supervisor::{self, Options, Supervisor};
+use crate::feed::output::syslog::Address;
+use crate::feed::supervisor::{self, Devices, Options, Say, Supervisor, Unstarted};
 
 pub(super) fn run(args: &Feed, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     let config = configuration(args).map_err(Error::Usage)?;
-    let stop = Interrupt::watched()?;
-    let say = Arc::new(|what: &str| {
+    let failed = |err: &mut dyn Write, why: &str| {
+        // Nobody is left to tell if standard error is gone.
+        let _ = writeln!(err, "pfscope: feed: {}", printable(why));
+        Ok(Status::Failed)
+    };
+    let listener = match config.metrics.filter(|_| !args.check).map(supervisor::listen) {
+        Some(Err(why)) => return failed(err, &why),
+        Some(Ok(listener)) => Some(listener),
+        None => None,
+    };
+    // What cannot be made is told when it is opened.
+    let _ = config.state_dir.as_ref().map(fs::create_dir_all);
+    let say: Say = Arc::new(|what: &str| {
         // Nobody is left to tell if standard error is gone.
         let _ = writeln!(io::stderr(), "pfscope: feed: {}", printable(what));
     });
+    let devices = match args.check {
+        true => Devices::default(),
+        false => match Devices::open(&config, &say) {
+            Ok(devices) => devices,
+            Err(why) => return failed(err, &why),
+        },
+    };
+    let reach = Reach::new(&config, args.config.as_deref());
+    let rights = Rights::of_feed(args, reach.clone(), listener.is_some(), err);
+    rights.announce(err);
+    rights.enter(err)?;
+    let stop = Interrupt::watched()?;
     let host = hostname::get().map(|name| name.to_string_lossy().into_owned());
     let host = host.unwrap_or_else(|_| "localhost".to_owned());
     let options = Options { host, once: args.once, stop, say };
@@ -29,14 +55,21 @@ pub(super) fn run(args: &Feed, out: &mut dyn Write, err: &mut dyn Write) -> Resu
     }
     let reload = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(SIGHUP, Arc::clone(&reload))?;
-    let feed = match Supervisor::start(config, options.clone()) {
+    let feed = match Supervisor::start(config, options.clone(), devices, listener) {
         Ok(feed) => feed,
-        Err(why) => {
-            let _ = writeln!(err, "pfscope: feed: {}", printable(&why));
-            return Ok(Status::Failed);
-        }
+        Err(Unstarted::Config(why)) => return Err(Error::Usage(format!("feed: {why}"))),
+        Err(Unstarted::System(why)) => return failed(err, &why),
     };
-    let whole = feed.run(&reload, || configuration(args));
+    let whole = feed.run(&reload, || {
+        let config = configuration(args)?;
+        let confined = args.sandbox.own_process && !args.sandbox.no_sandbox;
+        match reach.lacks(&Reach::new(&config, args.config.as_deref())).filter(|_| confined) {
+            Some(what) => Err(format!(
+                "{what} is out of reach since the feed started, by its sandbox: restart the feed"
+            )),
+            None => Ok(config),
+        }
+    });
     let asked = options.stop.load(std::sync::atomic::Ordering::Relaxed);
     Ok(if whole || asked { Status::Done } else { Status::Failed })
 }
@@ -79,12 +112,13 @@ fn read(path: &Path) -> Result<Config, String> {
 
 /// A configuration of what the options say.
 fn of_options(args: &Feed) -> Result<Config, String> {
-    if args.read.is_empty() || args.to.is_empty() {
-        return Err(
-            "nothing to do: name a configuration with --config FILE, or what to read with \
-                    -r FILE and where to deliver it with --to WHERE"
-                .to_owned(),
-        );
+    let devices = devices(args);
+    if (args.read.is_empty() && devices.is_empty()) || args.to.is_empty() {
+        let how = if cfg!(feature = "live") { "-r FILE or -i DEVICE" } else { "-r FILE" };
+        return Err(format!(
+            "nothing to do: name a configuration with --config FILE, or what to read with {how} \
+             and where to deliver it with --to WHERE"
+        ));
     }
     let source = |path: &PathBuf| Source {
         file: Some(path.clone()),
@@ -99,7 +133,7 @@ fn of_options(args: &Feed) -> Result<Config, String> {
         vici: args.vici.as_ref().map(ToString::to_string),
         sas: args.sas.clone(),
         notices: true,
-        sources: args.read.iter().map(source).collect(),
+        sources: args.read.iter().map(source).chain(devices).collect(),
         ..Config::default()
     };
     for to in &args.to {
@@ -109,11 +143,32 @@ fn of_options(args: &Feed) -> Result<Config, String> {
     Ok(config)
 }
 
+/// The devices of the options: the kernel leaves out what no output wants.
+#[cfg(feature = "live")]
+fn devices(args: &Feed) -> Vec<Source> {
+    let device = |name: &String| Source {
+        device: Some(name.clone()),
+        filter: filter(args),
+        ..Source::default()
+    };
+    args.interfaces.iter().map(device).collect()
+}
+
+#[cfg(not(feature = "live"))]
+const fn devices(_: &Feed) -> Vec<Source> {
+    Vec::new()
+}
+
+/// What every output of the options gets.
+fn filter(args: &Feed) -> Option<String> {
+    Some(args.filter.join(" ")).filter(|filter| !filter.is_empty())
+}
+
 /// Adds an output. Its name, by which its state is found again, is that of its kind, with a number
 /// behind it if there are several.
 fn add(config: &mut Config, to: &str, args: &Feed) -> Result<(), String> {
     let format = args.format.clone();
-    let filter = Some(args.filter.join(" ")).filter(|filter| !filter.is_empty());
+    let filter = filter(args);
     let named = |kind: &str, before: usize| match before {
         0 => kind.to_owned(),
         n => format!("{kind}-{}", n + 1),
@@ -129,7 +184,7 @@ fn add(config: &mut Config, to: &str, args: &Feed) -> Result<(), String> {
             outputs.file.push(config::File { name, format, filter, path, ..Default::default() });
         }
         Some(("unix" | "udp" | "tcp" | "tls", _)) => {
-            let (name, address) = (named("syslog", outputs.syslog.len()), to.to_owned());
+            let (name, address) = (named("syslog", outputs.syslog.len()), Address::parse(to)?);
             let syslog = config::Syslog { name, format, filter, address, ..Default::default() };
             outputs.syslog.push(syslog);
         }

@@ -10,14 +10,14 @@ mod docs;
 mod explain;
 #[cfg(feature = "feed")]
 mod feed;
-#[cfg(feature = "live")]
-mod hold;
 mod ipsec;
 mod join;
 #[cfg(feature = "live")]
 mod live;
 mod print;
 mod progress;
+#[cfg(feature = "feed")]
+mod reach;
 mod reading;
 mod report;
 mod rights;

@@ -9,8 +9,6 @@ use std::sync::Arc;
 
 use super::args::Print;
 use super::copy;
-#[cfg(feature = "live")]
-use super::hold::Hold;
 use super::join::{self, Join};
 use super::reading::{Consumed, Reading, Settings};
 use super::rights::Rights;
@@ -24,6 +22,8 @@ use super::{Error, Status, together};
 use crate::capture::offset::Offsets;
 use crate::capture::{Batch, Suspected};
 use crate::engine::Work;
+#[cfg(feature = "live")]
+use crate::engine::hold::Hold;
 use crate::engine::names::Names;
 use crate::sink::Sink;
 use crate::sink::json::Origin;

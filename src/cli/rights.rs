@@ -8,7 +8,11 @@ use std::path::{Path, PathBuf};
 use super::Error;
 #[cfg(feature = "live")]
 use super::args::Device;
+#[cfg(feature = "feed")]
+use super::args::Feed;
 use super::args::{Common, Sandbox};
+#[cfg(feature = "feed")]
+use super::reach::Reach;
 use crate::ipsec::services::Services;
 use crate::sandbox::{Peer, Plan, User};
 #[cfg(feature = "live")]
@@ -40,6 +44,36 @@ impl Rights {
     pub(super) fn given_up() -> Self {
         let plan = Plan { confine: true, ..Plan::default() };
         Self { plan, own_process: false, verbose: false, live: false }
+    }
+
+    /// Those of a feed, which opens, connects and lets itself be asked (`accept`) as long as it
+    /// runs.
+    #[cfg(feature = "feed")]
+    pub(super) fn of_feed(args: &Feed, reach: Reach, accept: bool, err: &mut dyn Write) -> Self {
+        let Reach { read, write, connect, devices, names: resolve } = reach;
+        let user = args.user.clone().map_or(User::Same, User::Named);
+        let confine = !args.sandbox.no_sandbox;
+        let reopen = !devices.is_empty();
+        let plan = Plan {
+            user,
+            confine,
+            read,
+            write,
+            connect,
+            devices,
+            reopen,
+            resolve,
+            accept,
+            ..Plan::default()
+        };
+        let own_process = args.sandbox.own_process;
+        // What runs for months is told of; what ends by itself, if it asks.
+        let lasts = !args.once && !args.check;
+        if own_process && lasts && plan.user == User::Same && rustix::process::geteuid().is_root() {
+            // Nobody is left to tell if standard error is gone.
+            let _ = writeln!(err, "pfscope: feed: stays root (-Z USER: become another user)");
+        }
+        Self { plan, own_process, verbose: false, live: lasts }
     }
 
     /// With files to read. A single one is open when rights are given up; several are opened in
@@ -142,7 +176,7 @@ impl Rights {
     fn for_root_alone(&self) -> Option<PathBuf> {
         let sockets = self.plan.connect.iter().filter_map(|peer| match peer {
             Peer::Unix(path) => Some(path),
-            Peer::Tcp(_) => None,
+            Peer::Tcp(_) | Peer::Udp => None,
         });
         let is_roots = |path: &&PathBuf| path.metadata().is_ok_and(|metadata| metadata.uid() == 0);
         let root = rustix::process::geteuid().is_root();

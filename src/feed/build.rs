@@ -1,13 +1,13 @@
 //! From the configuration to what delivers: an output of each kind, and what it gets.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::config::{Bytes, Common, Config, Login, Span};
+use super::config::{Bytes, Common, Compress, Config, Login, Requests, Source, Span};
 use super::deliver::Gather;
 use super::format::Format;
 use super::output::Output;
@@ -16,8 +16,7 @@ use super::output::http::{self, Auth, Client, Dialect, Elastic, Http, Lines, Lok
 use super::output::nats::{self, Nats};
 use super::output::secret::Kept;
 use super::output::stream::Stdout;
-use super::output::syslog::{self, Address, Framing, Syslog};
-use super::output::tls::Tls;
+use super::output::syslog::{self, Syslog};
 use super::supervisor::Say;
 use crate::engine::selection::Selection;
 use crate::filter::Filter;
@@ -25,7 +24,7 @@ use crate::ipsec::journal::Journal;
 use crate::ipsec::{GRACE, Live, Tunnels};
 use crate::rules::Current;
 use crate::sink::ecs::Version;
-use crate::sink::site::Net;
+use crate::sink::site::{Net, Site};
 
 /// An output with all that it needs.
 pub(super) struct Plan {
@@ -38,6 +37,10 @@ pub(super) struct Plan {
     pub(super) selection: Selection,
     /// Bytes of events in memory.
     pub(super) queue: usize,
+    /// Bytes of events on disk.
+    pub(super) spool: u64,
+    /// The daemon that knows the tunnels, for as long as they are asked for.
+    pub(super) live: Option<Live>,
 }
 
 /// What events are enriched by, and who reports them.
@@ -47,17 +50,23 @@ pub(super) struct Context {
     rules: Option<Arc<Current>>,
     tunnels: Option<Tunnels>,
     /// The connection to the IKE daemon lasts as long as the tunnels are asked for.
-    _live: Option<Live>,
+    pub(super) live: Option<Live>,
 }
 
 /// Bytes of events that wait in memory for an output, unless it is said otherwise.
 const QUEUE: u64 = 8 << 20;
+/// Bytes of events that wait on disk for it.
+const SPOOL: u64 = 256 << 20;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Events and bytes of a request.
 const REQUEST: (usize, u64) = (5000, 4 << 20);
 const LINGER: Duration = Duration::from_secs(1);
+/// How long Splunk's indexers may take: as long as Splunk says that one should wait.
+const INDEXING: Duration = Duration::from_secs(300);
 /// What takes events as they come.
 const AT_ONCE: Gather = Gather { events: 10_000, bytes: 1 << 20, linger: Duration::ZERO };
+/// What is acknowledged as a whole.
+const WHOLE: Gather = Gather { events: 10_000, bytes: 4 << 20, linger: Duration::ZERO };
 
 impl Context {
     /// Reads what the configuration names.
@@ -88,11 +97,18 @@ impl Context {
             internal: internal.map_err(|wrong: String| format!("internal_nets: {wrong}"))?,
             rules: rules.transpose()?,
             tunnels,
-            _live: live,
+            live,
         })
     }
 
-    fn selection(&self, filter: Option<&str>) -> Result<Selection, String> {
+    /// Whose events a source's are.
+    pub(super) fn site(&self, source: &Source) -> Site {
+        let observer = source.observer.clone().unwrap_or_else(|| self.observer.clone());
+        Site { observer, internal: self.internal.clone() }
+    }
+
+    /// The events that a filter admits, with all that is known about them.
+    pub(super) fn selection(&self, filter: Option<&str>) -> Result<Selection, String> {
         let filter = Filter::parse(filter.unwrap_or_default())
             .map_err(|wrong| format!("wrong filter:\n{wrong}"))?;
         if self.rules.is_none() && filter.asks_for_rules() {
@@ -143,11 +159,7 @@ pub(super) fn plans(
     }
     for output in &outputs.file {
         all.add(&output.common(), output, Format::Json, |_| {
-            let compress = match output.compress.as_deref() {
-                None => false,
-                Some("zstd") => true,
-                Some(other) => return Err(format!("compress: '{other}' is not zstd")),
-            };
+            let compress = output.compress == Some(Compress::Zstd);
             let rotation = Rotation {
                 size: output.rotate_size.map(|Bytes(size)| size),
                 age: output.rotate_time.map(|Span(age)| age),
@@ -168,17 +180,10 @@ pub(super) fn plans(
     }
     for output in &outputs.syslog {
         all.add(&output.common(), output, Format::Json, |builder| {
-            let framing = match output.framing.as_deref() {
-                None | Some("octets") => Framing::Octets,
-                Some("lines") => Framing::Lines,
-                Some(other) => {
-                    return Err(format!("framing: '{other}' is neither octets nor lines"));
-                }
-            };
             let settings = syslog::Settings {
-                address: Address::parse(&output.address)?,
-                framing,
-                tls: tls(&output.ca_file, &output.cert_file, &output.key_file),
+                address: output.address.clone(),
+                framing: output.framing.unwrap_or_default(),
+                tls: output.tls(),
                 facility: output.facility.unwrap_or(16),
                 severity: output.severity.unwrap_or(6),
                 host: builder.context.observer.clone(),
@@ -194,10 +199,10 @@ pub(super) fn plans(
                 url: output.url.clone(),
                 subject: output.subject.clone(),
                 login: output.login.as_ref().map(nats_login).transpose()?,
-                tls: tls(&output.ca_file, &output.cert_file, &output.key_file),
+                tls: output.tls(),
                 timeout: timeout(output.timeout),
             };
-            Ok((Box::new(Nats::new(settings)?), AT_ONCE))
+            Ok((Box::new(Nats::new(settings)?), WHOLE))
         })?;
     }
     all.http(config)?;
@@ -240,6 +245,8 @@ impl Builder<'_> {
             format,
             selection,
             queue: usize::try_from(queue).unwrap_or(usize::MAX),
+            spool: common.spool.map_or(SPOOL, |Bytes(spool)| spool),
+            live: self.context.live.clone(),
         })
     }
 
@@ -247,71 +254,56 @@ impl Builder<'_> {
         let ecs = Format::Ecs(Version::V9_4);
         for output in &config.outputs.elasticsearch {
             self.add(&output.common(), output, ecs, |_| {
-                let auth = output.login.as_ref().map(|login| auth(login, "ApiKey"));
-                let tls = tls(&output.ca_file, &output.cert_file, &output.key_file);
                 let dialect = Elastic { index: output.index.clone() };
-                let limits = (output.batch_events, output.batch_bytes, output.linger);
-                post(&output.url, auth, Vec::new(), tls, output.timeout, dialect, limits)
+                post(output.requests(), "ApiKey", Vec::new(), dialect)
             })?;
         }
         for output in &config.outputs.splunk {
             self.add(&output.common(), output, Format::Json, |builder| {
-                let auth = output.login.as_ref().map(|login| auth(login, "Splunk"));
-                let tls = tls(&output.ca_file, &output.cert_file, &output.key_file);
                 let format = output.format.as_deref().map_or(Ok(Format::Json), str::parse)?;
                 let dialect = Splunk {
                     index: output.index.clone(),
                     sourcetype: output.sourcetype.clone(),
                     host: builder.context.observer.clone(),
                     json: format.is_json(),
+                    indexed: output.indexer_ack.then_some(INDEXING),
                 };
-                let limits = (output.batch_events, output.batch_bytes, output.linger);
-                post(&output.url, auth, Vec::new(), tls, output.timeout, dialect, limits)
+                let headers = output.indexer_ack.then(http::channel).into_iter().collect();
+                post(output.requests(), "Splunk", headers, dialect)
             })?;
         }
         for output in &config.outputs.loki {
             self.add(&output.common(), output, Format::Json, |_| {
-                let auth = output.login.as_ref().map(|login| auth(login, "Bearer"));
-                let tls = tls(&output.ca_file, &output.cert_file, &output.key_file);
                 let tenant = output.tenant.clone().map(|name| ("X-Scope-OrgID".to_owned(), name));
-                let headers = tenant.into_iter().collect();
                 let dialect = Loki { labels: output.labels.clone() };
                 if dialect.labels.is_empty() {
                     return Err("labels: Loki wants one at least".to_owned());
                 }
-                let limits = (output.batch_events, output.batch_bytes, output.linger);
-                post(&output.url, auth, headers, tls, output.timeout, dialect, limits)
+                post(output.requests(), "Bearer", tenant.into_iter().collect(), dialect)
             })?;
         }
         for output in &config.outputs.http {
             self.add(&output.common(), output, Format::Json, |_| {
-                let auth = output.login.as_ref().map(|login| auth(login, "Bearer"));
-                let tls = tls(&output.ca_file, &output.cert_file, &output.key_file);
                 let headers = output.headers.clone().unwrap_or_default().into_iter().collect();
-                let limits = (output.batch_events, output.batch_bytes, output.linger);
-                post(&output.url, auth, headers, tls, output.timeout, Lines, limits)
+                post(output.requests(), "Bearer", headers, Lines)
             })?;
         }
         Ok(())
     }
 }
 
-type Limits = (Option<usize>, Option<Bytes>, Option<Span>);
-
+/// An output that posts. `word` stands before a token.
 fn post(
-    url: &str,
-    auth: Option<Result<Auth, String>>,
+    requests: Requests,
+    word: &'static str,
     headers: Vec<(String, String)>,
-    tls: Tls,
-    limit: Option<Span>,
     dialect: impl Dialect + 'static,
-    (events, bytes, linger): Limits,
 ) -> Result<(Box<dyn Output>, Gather), String> {
-    let url = url.to_owned();
-    let auth = auth.transpose()?;
+    let Requests { url, login, tls, timeout: limit, batch_events, batch_bytes, linger } = requests;
+    let auth = login.map(|login| auth(&login, word)).transpose()?;
     let client = Client::new(http::Settings { url, auth, headers, tls, timeout: timeout(limit) })?;
-    let events = events.unwrap_or(REQUEST.0).max(1);
-    let Bytes(bytes) = bytes.unwrap_or(Bytes(REQUEST.1));
+    let events = batch_events.unwrap_or(REQUEST.0).max(1);
+    let Bytes(bytes) = batch_bytes.unwrap_or(Bytes(REQUEST.1));
     let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
     let linger = linger.map_or(LINGER, |Span(linger)| linger);
     let output = Box::new(Http::new(client, dialect, events, bytes));
@@ -322,20 +314,14 @@ fn timeout(configured: Option<Span>) -> Duration {
     configured.map_or(TIMEOUT, |Span(timeout)| timeout)
 }
 
-type File = Option<std::path::PathBuf>;
-
-fn tls(ca_file: &File, cert_file: &File, key_file: &File) -> Tls {
-    Tls { ca_file: ca_file.clone(), cert_file: cert_file.clone(), key_file: key_file.clone() }
-}
-
 /// A secret that is in a file or in the environment.
-fn kept(file: &File, env: Option<&String>) -> Option<Kept> {
-    file.clone().map(Kept::File).or_else(|| env.cloned().map(Kept::Env))
+fn kept(file: Option<&PathBuf>, env: Option<&String>) -> Option<Kept> {
+    file.cloned().map(Kept::File).or_else(|| env.cloned().map(Kept::Env))
 }
 
 fn auth(login: &Login, word: &'static str) -> Result<Auth, String> {
-    let password = kept(&login.password_file, login.password_env.as_ref());
-    let token = kept(&login.token_file, login.token_env.as_ref());
+    let password = kept(login.password_file.as_ref(), login.password_env.as_ref());
+    let token = kept(login.token_file.as_ref(), login.token_env.as_ref());
     match (&login.user, password, token) {
         (Some(user), Some(password), None) => Ok(Auth::Basic(user.clone(), password)),
         (None, None, Some(token)) => Ok(Auth::Token(word, token)),

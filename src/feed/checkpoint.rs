@@ -42,6 +42,7 @@ struct StoredFile {
     dev: u64,
     ino: u64,
     offset: u64,
+    frame: u64,
     /// Time, captured length and length of the first record.
     #[serde(skip_serializing_if = "Option::is_none")]
     start: Option<(i64, u32, u32)>,
@@ -136,6 +137,7 @@ impl From<Stored> for Place {
             file: Identity { dev: file.dev, ino: file.ino },
             start: file.start.map(|(ts, caplen, len)| Start { ts: Timestamp(ts), caplen, len }),
             offset: file.offset,
+            frame: file.frame,
         });
         Self { position, sequence: stored.sequence }
     }
@@ -147,6 +149,7 @@ impl From<Place> for Stored {
             dev: position.file.dev,
             ino: position.file.ino,
             offset: position.offset,
+            frame: position.frame,
             start: position.start.map(|start| (start.ts.0, start.caplen, start.len)),
         });
         Self { sequence: place.sequence, file }
@@ -162,6 +165,7 @@ mod tests {
             file: Identity { dev: 1, ino: u64::MAX },
             start: Some(Start { ts: Timestamp(-5), caplen: 6, len: 7 }),
             offset: 24,
+            frame: 3,
         }),
         sequence: 9,
     };

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use crate::event::notice::Place;
 use crate::time::Timestamp;
 
 /// A number that only grows.
@@ -47,8 +48,14 @@ pub struct Counters {
     pub waiting: Counter,
     /// Bytes of the spool now.
     pub spool_bytes: Counter,
-    /// Events lost for want of room.
+    /// Events lost behind decoding, for want of room.
     pub dropped: Counter,
+    /// Packets that the kernel dropped.
+    pub kernel_dropped: Counter,
+    /// Packets that an interface or its driver dropped.
+    pub interface_dropped: Counter,
+    /// Packets dropped between the device's thread and decoding, for want of room.
+    pub ring_dropped: Counter,
     /// Events that the output refused for good.
     pub refused: Counter,
     /// Times that the output was tried again.
@@ -59,6 +66,16 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Where what is lost of a source is counted.
+    pub const fn lost(&self, place: Place) -> &Counter {
+        match place {
+            Place::Kernel => &self.kernel_dropped,
+            Place::Interface => &self.interface_dropped,
+            Place::Ring => &self.ring_dropped,
+            Place::Sink => &self.dropped,
+        }
+    }
+
     /// The output has acknowledged events up to this time.
     pub fn reached(&self, ts: Timestamp) {
         self.newest.fetch_max(ts.0, Ordering::Relaxed);

@@ -62,6 +62,8 @@ pub struct Deliverer<L> {
     pub ledger: L,
     /// What is not sent by then stays unsent: set some time after the end was asked for.
     pub give_up: Arc<AtomicBool>,
+    /// The spool could not be read or made smaller when it was last tried.
+    pub troubled: bool,
 }
 
 impl<L: Ledger> Deliverer<L> {
@@ -79,7 +81,12 @@ impl<L: Ledger> Deliverer<L> {
                 Ok(Taken::Timeout) if !self.gives_up() => continue,
                 Ok(Taken::Timeout) => break Ok(false),
                 Ok(Taken::Closed) => break Ok(true),
-                Err(error) => break Err(error),
+                Err(error) if self.gives_up() => break Err(error),
+                Err(error) => {
+                    self.trouble_with_the_spool(Some(&error));
+                    thread::sleep(TICK);
+                    continue;
+                }
             }
             pending.all(&parcel);
             match self.deliver(&parcel, &mut pending, &mut backoff) {
@@ -88,7 +95,7 @@ impl<L: Ledger> Deliverer<L> {
                 Err(error) => break Err(error),
             }
         };
-        self.queue.abandon(Some(&parcel).filter(|parcel| !parcel.is_empty()))?;
+        self.queue.abandon()?;
         result
     }
 
@@ -99,18 +106,38 @@ impl<L: Ledger> Deliverer<L> {
     /// Takes what is there, and a little more.
     fn gather(&self, parcel: &mut Parcel, more: &mut Parcel) -> io::Result<Taken> {
         let taken = self.queue.take(parcel, TICK)?;
-        if taken != Taken::Some || self.queue.is_spooled() {
+        if taken != Taken::Some {
             return Ok(taken);
         }
         let until = Instant::now() + self.gather.linger;
-        while parcel.len() < self.gather.events && parcel.size() < self.gather.bytes {
+        while parcel.len() < self.gather.events && !self.gives_up() {
+            let room = self.gather.bytes.saturating_sub(parcel.size());
             let left = until.saturating_duration_since(Instant::now());
-            match self.queue.take_from_memory(more, left) {
-                Taken::Some => parcel.append(more),
-                Taken::Timeout | Taken::Closed => break,
+            if room == 0 {
+                break;
+            }
+            match self.queue.take_more(more, room, left.min(TICK)) {
+                Ok(Taken::Some) => {
+                    // Little more than that comes, and no more memory is to be taken for it.
+                    parcel.reserve(self.gather.bytes + more.size());
+                    parcel.append(more);
+                }
+                Ok(Taken::Timeout) if left > TICK => {}
+                // What cannot be read is tried again when this is delivered.
+                Ok(Taken::Timeout | Taken::Closed) | Err(_) => break,
             }
         }
         Ok(Taken::Some)
+    }
+
+    /// Says that the spool cannot be read or made smaller, once until it can.
+    fn trouble_with_the_spool(&mut self, error: Option<&io::Error>) {
+        match error {
+            Some(error) if !self.troubled => self.ledger.say(&format!("spool: {error}")),
+            None if self.troubled => self.ledger.say("spool: works again"),
+            _ => {}
+        }
+        self.troubled = error.is_some();
     }
 
     /// Sends a parcel until it is settled; false if it is to be given up.
@@ -154,7 +181,8 @@ impl<L: Ledger> Deliverer<L> {
         if let Some(newest) = parcel.events().map(|event| event.ts).max() {
             self.counters.reached(newest);
         }
-        self.queue.acknowledge()?;
+        let acknowledged = self.queue.acknowledge();
+        self.trouble_with_the_spool(acknowledged.err().as_ref());
         self.ledger.settled(parcel.marks())?;
         Ok(true)
     }
@@ -291,6 +319,7 @@ mod tests {
             gather: Gather { events: 100, bytes: 1 << 20, linger },
             ledger: book.clone(),
             give_up: Arc::default(),
+            troubled: false,
         };
         let all = deliverer.run().unwrap();
         let got = got.lock().unwrap().clone();

@@ -10,6 +10,7 @@ use crate::sink::Sink;
 use crate::sink::ecs::{Ecs, Version};
 use crate::sink::filterlog::{Filterlog, Flavour};
 use crate::sink::json::{Json, Origin};
+use crate::sink::notice::Notices;
 use crate::sink::ocsf::Ocsf;
 use crate::sink::site::Site;
 use crate::sink::status::Form;
@@ -75,6 +76,18 @@ impl Format {
                 Box::new(Ocsf::new(origin.clone(), Arc::clone(site), filter.clone()).numbered())
             }
             Self::Filterlog(flavour) => Box::new(Filterlog::new(flavour)),
+        }
+    }
+
+    /// A renderer for what happens to a source besides its records; filterlog has none.
+    pub(super) fn notices(self, origin: &Origin, site: &Arc<Site>) -> Option<Notices> {
+        let (origin, site) = (origin.clone(), Arc::clone(site));
+        match self {
+            Self::Text => Some(Notices::text(TimeZone::UTC)),
+            Self::Json => Some(Notices::json(origin)),
+            Self::Ecs(version) => Some(Notices::ecs(origin, site, version).numbered()),
+            Self::Ocsf => Some(Notices::ocsf(origin, site).numbered()),
+            Self::Filterlog(_) => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The counters in Prometheus's text format (version 0.0.4), for `GET /metrics`.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -22,14 +22,17 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// Serves at an address.
-    pub(super) fn start(at: SocketAddr, say: &Say) -> Result<Self, String> {
-        if !at.ip().is_loopback() {
+    /// Serves whoever connects.
+    pub(super) fn start(listener: TcpListener, say: &Say) -> Result<Self, String> {
+        if let Ok(at) = listener.local_addr()
+            && !at.ip().is_loopback()
+        {
             say(&format!(
                 "metrics at {at}: whoever reaches this address reads them, without a login"
             ));
         }
-        let server = Server::http(at).map_err(|error| format!("metrics at {at}: {error}"))?;
+        let server = Server::from_listener(listener, None);
+        let server = server.map_err(|error| format!("metrics: {error}"))?;
         let (server, shown) = (Arc::new(server), Arc::new(Mutex::new(Shown::new())));
         let (own, all) = (Arc::clone(&server), Arc::clone(&shown));
         let thread = thread::spawn(move || {
@@ -75,14 +78,21 @@ impl Drop for Metrics {
 
 fn text(all: &Shown) -> String {
     let mut out = String::new();
-    let counters: [Metric<u64>; 9] = [
+    let counters: [Metric<u64>; 12] = [
         ("received", "Records that its sources gave", |c| c.received.get()),
         ("decoded", "Records that could be decoded", |c| c.decoded.get()),
         ("filtered", "Records that its filter left out", |c| c.filtered.get()),
         ("sent", "Events handed to the output, each time", |c| c.sent.get()),
         ("acknowledged", "Events that the output has acknowledged", |c| c.acknowledged.get()),
         ("spooled", "Events that went through the spool", |c| c.spooled.get()),
-        ("dropped", "Events lost for want of room", |c| c.dropped.get()),
+        ("dropped", "Events lost behind decoding, for want of room", |c| c.dropped.get()),
+        ("kernel_dropped", "Packets that the kernel dropped", |c| c.kernel_dropped.get()),
+        ("interface_dropped", "Packets that an interface or its driver dropped", |c| {
+            c.interface_dropped.get()
+        }),
+        ("ring_dropped", "Packets dropped before decoding, for want of room", |c| {
+            c.ring_dropped.get()
+        }),
         ("refused", "Events that the output refused for good", |c| c.refused.get()),
         ("retries", "Times that the output was tried again", |c| c.retries.get()),
     ];

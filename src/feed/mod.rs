@@ -7,13 +7,17 @@
 //! Delivery: each output has its own pipeline, so that one that is down holds up no other.
 //!
 //! ```text
-//! source ─▶ engine (decode, filter, render) ─▶ Parcel ─▶ Queue ─▶ Deliverer ─▶ Output
-//!                                                 Spool ◀─┘ ▲        └─▶ Checkpoint
+//! file ─▶ engine (decode, filter, render) ─▶ Parcel ─▶ Queue ─▶ Deliverer ─▶ Output
+//!                                                                  └─▶ Checkpoint
+//! device ─▶ ring ─▶ Tap: engine (decode once, ─▶ Parcel ─▶ Spool ─▶ Deliverer ─▶ Output
+//!                    for each output filter,  ─▶ Parcel ─▶ Spool ─▶ Deliverer ─▶ Output
+//!                    render)
 //! ```
 //! A file is read on only when the output has taken what was read before, and is marked as read
-//! only once that is acknowledged: at least once, whatever ends the program. Devices are not read:
-//! `pfscope -w` keeps a log of them, which is followed. For sources that cannot wait a [`Queue`]
-//! has a bounded [`spool`] on disk behind it; none of the sources uses it yet.
+//! only once that is acknowledged: at least once, whatever ends the program. What cannot be read
+//! again (devices, standard input) is read once for all outputs and put into each one's [`spool`]
+//! on disk as soon as it is rendered; who reads a device waits for nobody. Both ways meet in the
+//! output's [`Queue`].
 //!
 //! [`Queue`]: queue::Queue
 
@@ -30,6 +34,8 @@ mod compress;
 pub mod config;
 #[cfg(feature = "feed")]
 pub mod counters;
+#[cfg(feature = "feed")]
+mod daemon;
 #[cfg(feature = "feed")]
 pub mod dead;
 #[cfg(feature = "feed")]
@@ -51,7 +57,11 @@ pub mod parcel;
 #[cfg(feature = "feed")]
 mod pipeline;
 #[cfg(feature = "feed")]
+mod pump;
+#[cfg(feature = "feed")]
 pub mod queue;
+#[cfg(feature = "feed")]
+mod reader;
 #[cfg(feature = "feed")]
 mod render;
 pub mod rotate;
@@ -62,4 +72,8 @@ pub mod spool;
 #[cfg(feature = "feed")]
 pub mod state;
 #[cfg(feature = "feed")]
+mod stream;
+#[cfg(feature = "feed")]
 pub mod supervisor;
+#[cfg(feature = "feed")]
+mod tap;

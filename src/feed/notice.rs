@@ -45,6 +45,11 @@ impl Notices {
             &counters.acknowledged,
             &counters.spooled,
             &counters.dropped,
+            &counters.kernel_dropped,
+            &counters.interface_dropped,
+            &counters.ring_dropped,
+            &counters.waiting,
+            &counters.spool_bytes,
             &counters.refused,
             &counters.retries,
         ];

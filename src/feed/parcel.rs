@@ -67,6 +67,11 @@ impl Parcel {
         Self { text: Vec::with_capacity(bytes), ..Self::default() }
     }
 
+    /// Makes room for so many bytes of events in all.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.text.reserve_exact(bytes.saturating_sub(self.text.len()));
+    }
+
     /// Adds an event. Its text is one line or several; the line's end is added.
     pub fn push(&mut self, id: Id, ts: Timestamp, text: &[u8]) {
         self.text.extend_from_slice(text);
@@ -87,6 +92,14 @@ impl Parcel {
         let moved = |entry: &Entry| Entry { end: entry.end + before, ..*entry };
         self.events.extend(later.events.iter().map(moved));
         later.marks.iter().for_each(|&mark| self.mark(mark));
+    }
+
+    /// The events from a place on, with all marks.
+    pub fn rest(&self, from: usize) -> Self {
+        let mut rest = Self { marks: self.marks.clone(), ..Self::default() };
+        let events = (from..self.len()).filter_map(|at| self.get(at));
+        events.for_each(|event| rest.push(event.id, event.ts, event.text));
+        rest
     }
 
     /// Empties it and keeps its memory.
@@ -123,9 +136,13 @@ impl Parcel {
 
     /// An event by its place in the parcel.
     pub fn get(&self, at: usize) -> Option<Event<'_>> {
-        let entry = self.events.get(at)?;
-        let text = self.text.get(self.range(at, entry)).unwrap_or_default();
+        let (entry, text) = (self.events.get(at)?, self.line(at)?);
         Some(Event { id: entry.id, ts: entry.ts, text: text.strip_suffix(b"\n").unwrap_or(text) })
+    }
+
+    /// An event's text with its line's end, by its place in the parcel.
+    pub fn line(&self, at: usize) -> Option<&[u8]> {
+        self.text.get(self.range(at, self.events.get(at)?))
     }
 
     /// All events.
@@ -165,6 +182,8 @@ mod tests {
         assert_eq!(parcel.lines(), b"one\n\na\nb\n");
         let marks: Vec<_> = parcel.marks().iter().map(|m| (m.source, m.sequence)).collect();
         assert_eq!(marks, [(1, 9), (0, 3)]);
+        let rest = parcel.rest(1);
+        assert_eq!((rest.lines(), rest.len(), rest.marks().len()), (&b"\na\nb\n"[..], 2, 2));
     }
 
     #[test]

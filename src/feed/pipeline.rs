@@ -1,9 +1,8 @@
-//! All that belongs to one output while the feed runs: a thread a source, with its workers, a
-//! queue, and the thread that delivers.
+//! All that belongs to one output while the feed runs: a thread a file, with its workers, the
+//! streams of what is read for all outputs, a queue, and the thread that delivers.
 
 use std::io;
-use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -16,23 +15,25 @@ use super::counters::Counters;
 use super::dead::DeadLetters;
 use super::deliver::Deliverer;
 use super::notice::{Notices, STREAM};
-use super::parcel::{Id, Mark, Parcel};
 use super::queue::Queue;
-use super::render::{Rendered, Renderer};
-use super::source;
+use super::reader::Reader;
+use super::render::{Branch, Renderer};
+use super::spool::Spool;
 use super::state::State;
+use super::stream::Stream;
 use super::supervisor::Say;
-use crate::capture::remark::{Remark, What};
-use crate::engine;
-use crate::sink::page::Binder;
-use crate::sink::site::Site;
+use crate::engine::selection::Selection;
+use crate::filter::Filter;
+use crate::ipsec;
 use crate::sink::status::Kind;
-use crate::text::escaped;
-use crate::time::{Precision, TimeStyle};
 
 /// How long what is in memory may take once the end was asked for.
-const DRAIN: Duration = Duration::from_secs(2);
+pub(super) const DRAIN: Duration = Duration::from_millis(1400);
+/// How long a request that was sent by then may take.
+const LAST: Duration = Duration::from_millis(300);
 const NAP: Duration = Duration::from_millis(20);
+/// How often the spool is looked after, and losses of it told.
+const KEEP: Duration = Duration::from_millis(500);
 
 /// The pipeline of an output.
 pub(super) struct Pipeline {
@@ -47,11 +48,20 @@ pub(super) struct Pipeline {
     stop: Arc<AtomicBool>,
     give_up: Arc<AtomicBool>,
     readers: Vec<JoinHandle<()>>,
+    /// Of each source that is read for all outputs.
+    streams: Vec<(String, Arc<Stream>)>,
     closed: bool,
     deliverer: Option<JoinHandle<io::Result<bool>>>,
     /// The checkpoint could not be written when it was last tried.
     unsaved: AtomicBool,
+    /// When the spool was last looked after, and whether that failed.
+    kept: Instant,
+    unkept: bool,
+    /// Events lost for want of room that the output has been told of.
+    told: u64,
     say: Say,
+    /// The daemon that knows the tunnels of the selection.
+    _live: Option<ipsec::Live>,
 }
 
 /// How pipelines run.
@@ -67,11 +77,13 @@ pub(super) struct Running<'a> {
 }
 
 impl Pipeline {
-    /// Starts to read and deliver.
+    /// Starts to read files and to deliver.
     pub(super) fn start(plan: Plan, running: &Running<'_>) -> Result<Self, String> {
-        let Plan { name, print, output, gather, format, selection, queue } = plan;
+        let Plan { name, print, output, gather, format, selection, queue, spool, live } = plan;
         let wrong = |error: io::Error| format!("output {name}: {error}");
-        let (mut checkpoint, mut dead) = (None, None);
+        let mut sources: Vec<_> = running.sources.iter().map(Source::name).collect();
+        sources.push(STREAM.to_owned());
+        let (mut checkpoint, mut dead, mut waiting) = (None, None, None);
         if let Some(state) = running.state {
             let (opened, broken) = Checkpoint::open(&state.checkpoint(&name)).map_err(wrong)?;
             if let Some(broken) = broken {
@@ -79,17 +91,24 @@ impl Pipeline {
             }
             checkpoint = Some(opened);
             dead = Some(DeadLetters::open(&state.dead_letters(&name), &name).map_err(wrong)?);
+            let folder = state.spool(&name);
+            // What another configuration has left there is delivered, too.
+            if running.sources.iter().any(Source::is_shared) || folder.exists() {
+                let opened = Spool::open(&folder, spool, sources.clone());
+                waiting = Some(opened.map_err(|error| format!("output {name}: spool: {error}"))?);
+            }
         }
-        let mut sources: Vec<_> = running.sources.iter().map(Source::name).collect();
-        sources.push(STREAM.to_owned());
+        let counters = Arc::new(Counters::default());
+        let queue = Arc::new(Queue::new(queue, waiting, Arc::clone(&counters)));
         let places: Vec<_> = sources
             .iter()
             .map(|source| checkpoint.as_ref().and_then(|checkpoint| checkpoint.place(source)))
             .collect();
-        let sequence =
-            |at: usize| places.get(at).copied().flatten().map_or(1, |place| place.sequence);
-        let counters = Arc::new(Counters::default());
-        let queue = Arc::new(Queue::new(queue, None, Arc::clone(&counters)));
+        let place = |at: usize| places.get(at).copied().flatten();
+        let sequence = |at: usize| {
+            let spooled = sources.get(at).and_then(|source| queue.sequence(source));
+            spooled.max(place(at).map(|place| place.sequence)).unwrap_or(1)
+        };
         let (stop, give_up) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let notices = running.notices.then(|| {
             let source = running.sources.len();
@@ -99,6 +118,51 @@ impl Pipeline {
         });
         if let Some(notices) = &notices {
             notices.tell(Kind::Start, "begins", &counters, &queue);
+        }
+        let (failed, mut readers, mut streams) = (Arc::default(), Vec::new(), Vec::new());
+        for (number, source) in running.sources.iter().enumerate() {
+            if source.is_shared() {
+                let stream = Stream {
+                    output: name.clone(),
+                    number,
+                    format,
+                    filter: selection.filter.clone(),
+                    next: AtomicU64::new(sequence(number)),
+                    waits: source.is_stdin(),
+                    queue: Arc::clone(&queue),
+                    counters: Arc::clone(&counters),
+                    troubled: AtomicBool::new(false),
+                    say: Arc::clone(running.say),
+                };
+                streams.push((source.name(), Arc::new(stream)));
+                continue;
+            }
+            let site = Arc::new(running.context.site(source));
+            let reader = Reader {
+                number,
+                source: source.clone(),
+                once: running.once,
+                workers: running.workers,
+                output: name.clone(),
+                queue: Arc::clone(&queue),
+                counters: Arc::clone(&counters),
+                notices: notices.clone(),
+                stop: Arc::clone(&stop),
+                failed: Arc::clone(&failed),
+                say: Arc::clone(running.say),
+            };
+            let (place, sequence, selection) = (place(number), sequence(number), selection.clone());
+            readers.push(thread::spawn(move || {
+                let from = place.and_then(|place| place.position);
+                let all = Selection { filter: Filter::default(), ..selection.clone() };
+                let worker = |origin: &_| {
+                    let counters = Arc::clone(&reader.counters);
+                    let filter = &selection.filter;
+                    let branch = Branch::new(filter, format, origin, &site, counters);
+                    Renderer::new(all.clone(), vec![branch])
+                };
+                reader.run(from, sequence, worker);
+            }));
         }
         let checkpoint = checkpoint.map(|checkpoint| Arc::new(Mutex::new(checkpoint)));
         let ledger = Book {
@@ -117,44 +181,9 @@ impl Pipeline {
             gather,
             ledger,
             give_up: Arc::clone(&give_up),
+            troubled: false,
         };
-        let deliverer = thread::spawn(move || deliverer.run());
-        let failed = Arc::new(AtomicBool::new(false));
-        let mut readers = Vec::new();
-        for (number, source) in running.sources.iter().enumerate() {
-            let site = Site {
-                observer: source
-                    .observer
-                    .clone()
-                    .unwrap_or_else(|| running.context.observer.clone()),
-                internal: running.context.internal.clone(),
-            };
-            let reader = Reader {
-                number,
-                source: source.clone(),
-                once: running.once,
-                workers: running.workers,
-                output: name.clone(),
-                site: Arc::new(site),
-                queue: Arc::clone(&queue),
-                counters: Arc::clone(&counters),
-                notices: notices.clone(),
-                stop: Arc::clone(&stop),
-                failed: Arc::clone(&failed),
-                say: Arc::clone(running.say),
-            };
-            let place = places.get(number).copied().flatten();
-            let selection = selection.clone();
-            readers.push(thread::spawn(move || {
-                let from = place.and_then(|place| place.position);
-                let worker = |origin: &_| {
-                    let counters = Arc::clone(&reader.counters);
-                    Renderer::new(selection.clone(), format, origin, &reader.site, counters)
-                };
-                reader.run(from, place.map_or(1, |place| place.sequence), worker);
-            }));
-        }
-        let (deliverer, closed, say) = (Some(deliverer), false, Arc::clone(running.say));
+        let deliverer = Some(thread::spawn(move || deliverer.run()));
         Ok(Self {
             name,
             print,
@@ -166,25 +195,64 @@ impl Pipeline {
             stop,
             give_up,
             readers,
-            closed,
+            streams,
+            closed: false,
             deliverer,
             unsaved: AtomicBool::new(false),
-            say,
+            kept: Instant::now(),
+            unkept: false,
+            told: 0,
+            say: Arc::clone(running.say),
+            _live: live,
         })
     }
 
+    /// Its stream of a source that is read for all outputs.
+    pub(super) fn stream(&self, source: &str) -> Option<Arc<Stream>> {
+        let stream = self.streams.iter().find(|(name, _)| name == source);
+        stream.map(|(_, stream)| Arc::clone(stream))
+    }
+
     /// Does what is to be done now and then; true if all is delivered that there will ever be.
-    pub(super) fn tick(&mut self) -> bool {
-        if !self.closed && self.readers.iter().all(JoinHandle::is_finished) {
+    /// `ended`: nothing comes any more of what is read for all outputs.
+    pub(super) fn tick(&mut self, ended: bool) -> bool {
+        if !self.closed && ended && self.readers.iter().all(JoinHandle::is_finished) {
             self.close();
         }
         self.save(Checkpoint::save_at_times);
+        if self.kept.elapsed() >= KEEP {
+            self.kept = Instant::now();
+            self.keep();
+        }
         let ended = self.deliverer.as_ref().is_none_or(JoinHandle::is_finished);
         if ended && !self.closed {
             // It cannot go on: what it waits for would never be taken.
             self.stop.store(true, Ordering::Relaxed);
         }
         ended && self.closed
+    }
+
+    /// Looks after the spool, and tells the output what was lost of it since the last time.
+    fn keep(&mut self) {
+        let kept = self.queue.keep();
+        if let (Err(error), false) = (&kept, self.unkept) {
+            (self.say)(&format!(
+                "output {}: spool: what is delivered cannot be written down: {error}",
+                self.name
+            ));
+        }
+        self.unkept = kept.is_err();
+        let dropped = self.counters.dropped.get();
+        if let (Some(notices), false) = (&self.notices, self.closed)
+            && dropped > self.told
+        {
+            let lost = dropped - self.told;
+            let events = if lost == 1 { "event was" } else { "events were" };
+            let message = format!("{lost} {events} lost: no room was left for what waits");
+            if notices.tell(Kind::Loss, &message, &self.counters, &self.queue) {
+                self.told = dropped;
+            }
+        }
     }
 
     /// Sends a heartbeat.
@@ -225,12 +293,11 @@ impl Pipeline {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Ends within a time: what is in memory is delivered, or left to the next run. True if all
-    /// went well and nothing is left.
-    pub(super) fn end(mut self) -> bool {
+    /// Ends by a time, or a little later: what waits is delivered, or left to the next run. True if
+    /// all went well and nothing is left.
+    pub(super) fn end(mut self, until: Instant) -> bool {
         self.ask();
-        let until = Instant::now() + DRAIN;
-        while !self.tick() && Instant::now() < until {
+        while !self.tick(true) && Instant::now() < until {
             thread::sleep(NAP);
         }
         self.give_up.store(true, Ordering::Relaxed);
@@ -238,7 +305,7 @@ impl Pipeline {
             self.close();
         }
         // A request that hangs is not waited for: what it holds is sent again by the next run.
-        let until = Instant::now() + Duration::from_millis(300);
+        let until = Instant::now() + LAST;
         while self.deliverer.as_ref().is_some_and(|thread| !thread.is_finished())
             && Instant::now() < until
         {
@@ -251,7 +318,7 @@ impl Pipeline {
                 Ok(Err(error)) => (self.say)(&format!("output {}: {error}", self.name)),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
-        } else if let Err(error) = self.queue.abandon(None) {
+        } else if let Err(error) = self.queue.abandon() {
             (self.say)(&format!("output {}: {error}", self.name));
         }
         for reader in self.readers.drain(..) {
@@ -267,89 +334,5 @@ impl Pipeline {
             && refused == 0
             && !self.failed.load(Ordering::Relaxed)
             && !self.unsaved.load(Ordering::Relaxed)
-    }
-}
-
-/// The thread of a source.
-struct Reader {
-    number: usize,
-    source: Source,
-    once: bool,
-    workers: usize,
-    output: String,
-    site: Arc<Site>,
-    queue: Arc<Queue>,
-    counters: Arc<Counters>,
-    notices: Option<Arc<Notices>>,
-    stop: Arc<AtomicBool>,
-    failed: Arc<AtomicBool>,
-    say: Say,
-}
-
-impl Reader {
-    /// Reads from a place on, until the end or the stop.
-    fn run(
-        &self,
-        from: Option<crate::capture::follow::Position>,
-        sequence: u64,
-        worker: impl Fn(&crate::sink::json::Origin) -> Renderer,
-    ) {
-        let (say, failed, name) =
-            (Arc::clone(&self.say), Arc::clone(&self.failed), self.output.clone());
-        let told = (self.notices.clone(), Arc::clone(&self.counters), Arc::clone(&self.queue));
-        let tell = move |remark: Remark| {
-            say(&format!("output {name}: {remark}"));
-            if remark.is_failure() {
-                failed.store(true, Ordering::Relaxed);
-            }
-            if let (What::Gone, (Some(notices), counters, queue)) = (&remark.what, &told) {
-                notices.tell(Kind::Loss, &remark.to_string(), counters, queue);
-            }
-        };
-        let opened = match source::open(&self.source, from, self.once, &self.stop, tell) {
-            Ok(opened) => opened,
-            Err(why) => return self.fail(&why),
-        };
-        let workers = (0..self.workers.max(1)).map(|_| worker(&opened.origin)).collect();
-        let mut binder = Binder::new(TimeStyle::None, Precision::Micros, None);
-        binder.number_from(sequence);
-        let (mut scratch, mut reached) = (Vec::new(), from);
-        let fault = engine::run(
-            opened.records,
-            |_| {},
-            workers,
-            Some(&self.stop),
-            |rendered: &mut Rendered| {
-                if self.stop.load(Ordering::Relaxed) {
-                    return ControlFlow::Break(());
-                }
-                let mut parcel = Parcel::with_room_for(rendered.page.text.len());
-                binder.documents(&rendered.page, &mut scratch, |document, text| {
-                    let text = text.strip_suffix(b"\n").unwrap_or(text);
-                    parcel.push(Id(document.id), document.ts, text);
-                });
-                let moved = rendered.position.is_some() && rendered.position != reached;
-                if parcel.is_empty() && !moved {
-                    return ControlFlow::Continue(());
-                }
-                reached = rendered.position.or(reached);
-                let sequence = binder.sequence();
-                parcel.mark(Mark { source: self.number, position: reached, sequence });
-                if self.queue.put(parcel) {
-                    ControlFlow::Continue(())
-                } else {
-                    ControlFlow::Break(())
-                }
-            },
-        );
-        if let Some(fault) = fault {
-            self.fail(&fault.to_string());
-        }
-    }
-
-    fn fail(&self, why: &str) {
-        let name = escaped(self.source.name().as_bytes());
-        (self.say)(&format!("output {}: {name}: {why}", self.output));
-        self.failed.store(true, Ordering::Relaxed);
     }
 }

@@ -1,9 +1,12 @@
-//! What is between rendering and delivering: a bounded queue in memory. Behind it, for sources
-//! that cannot wait, a spool on disk.
+//! What is between rendering and delivering. Two ways lead to an output:
 //!
-//! A file waits until there is room: it is its own spool. A device's events never wait: once the
-//! queue is full they go to the spool, and so do all after them until it has been sent, so that
-//! the order is kept.
+//! * Files wait until there is room in memory: a file is its own spool.
+//! * What cannot be read again (devices, standard input, a daemon's events) goes to the spool on
+//!   disk at once, and from there to the output, so that it outlives the process. Without a folder
+//!   for that, or while its disk is full, it waits in memory; for what has no room there the oldest
+//!   is dropped, and counted.
+//!
+//! The output gets from both in turn, from each in its order.
 
 use std::collections::VecDeque;
 use std::io;
@@ -17,27 +20,47 @@ use super::spool::Spool;
 /// Bytes of events that are taken from the spool at once.
 const FROM_SPOOL: usize = 1024 * 1024;
 
+/// How long it takes to see that the spool has room again.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// The queue of one output.
 #[derive(Debug)]
 pub struct Queue {
     inner: Mutex<Inner>,
     changed: Condvar,
-    /// Bytes of events that may be in memory.
+    /// Bytes of events that may be in memory, of each way.
     limit: usize,
     counters: Arc<Counters>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    parcels: VecDeque<Parcel>,
-    bytes: usize,
+    /// Of sources that wait.
+    files: Lane,
+    /// Of those that do not: what is not in the spool. It comes behind what is there.
+    live: Lane,
     spool: Option<Spool>,
     /// Nothing comes any more.
     closed: bool,
     /// Nobody takes any more.
     abandoned: bool,
-    /// What was taken last came from the spool.
-    spooled: bool,
+    /// The way that what was taken last came.
+    taken: Way,
+}
+
+/// Where events come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Files,
+    Spool,
+    Live,
+}
+
+/// What waits in memory.
+#[derive(Debug, Default)]
+struct Lane {
+    parcels: VecDeque<Parcel>,
+    bytes: usize,
 }
 
 /// What was found in a queue.
@@ -55,12 +78,12 @@ impl Queue {
     /// A queue of so many bytes, with what the spool has.
     pub fn new(limit: usize, spool: Option<Spool>, counters: Arc<Counters>) -> Self {
         let inner = Inner {
-            parcels: VecDeque::new(),
-            bytes: 0,
+            files: Lane::default(),
+            live: Lane::default(),
             spool,
             closed: false,
             abandoned: false,
-            spooled: false,
+            taken: Way::Spool,
         };
         let queue = Self { inner: Mutex::new(inner), changed: Condvar::new(), limit, counters };
         queue.count(&mut queue.lock());
@@ -72,80 +95,104 @@ impl Queue {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts events in, and waits until there is room. False if nobody takes them any more.
+    /// Puts a file's events in, and waits until there is room. False if nobody takes them any
+    /// more.
     pub fn put(&self, parcel: Parcel) -> bool {
         let mut inner = self.lock();
         // One that is larger than the queue goes in alone.
-        while !inner.abandoned && inner.bytes > 0 && inner.bytes + parcel.size() > self.limit {
+        while !inner.abandoned && inner.files.is_full(&parcel, self.limit) {
             inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
         if inner.abandoned {
             return false;
         }
-        inner.push(parcel);
+        inner.files.push(parcel);
         self.changed.notify_all();
         true
     }
 
-    /// Puts events in if there is room; false if there is none.
+    /// Puts what the feed itself has to say in: into the spool, or where there is none, if there
+    /// is room; false if there is none.
     pub fn try_put(&self, parcel: Parcel) -> bool {
         let mut inner = self.lock();
-        let spooled = inner.spool.as_ref().is_some_and(|spool| !spool.is_empty());
-        if inner.abandoned || spooled || inner.bytes + parcel.size() > self.limit {
+        if inner.abandoned {
             return false;
         }
-        inner.push(parcel);
-        self.changed.notify_all();
-        true
+        if inner.spool.is_some() {
+            // Why it cannot be written is told by who has more to put in.
+            let _ = self.add(&mut inner, parcel);
+            return true;
+        }
+        let room = inner.files.bytes + parcel.size() <= self.limit;
+        if room {
+            inner.files.push(parcel);
+            self.changed.notify_all();
+        }
+        room
     }
 
-    /// Puts events in without waiting: into the spool where there is no room, and where there is
-    /// no room either, nowhere; then they are counted.
+    /// Puts events in without waiting: into the spool, or without one into memory. For what has
+    /// no room the oldest is dropped, and counted.
     ///
     /// # Errors
-    /// Why the spool cannot be written.
+    /// Why the spool cannot be written; the events wait in memory then.
     pub fn offer(&self, parcel: Parcel) -> io::Result<()> {
         let mut inner = self.lock();
-        let full = |inner: &Inner| inner.bytes > 0 && inner.bytes + parcel.size() > self.limit;
-        let written = match &inner.spool {
-            Some(spool) => {
-                let behind = !spool.is_empty() || inner.abandoned || full(&inner);
-                inner.push(parcel);
-                if behind { self.spool(&mut inner) } else { Ok(()) }
-            }
-            None => {
-                while full(&inner) {
-                    self.drop_oldest(&mut inner);
-                }
-                inner.push(parcel);
-                Ok(())
-            }
-        };
-        self.count(&mut inner);
+        self.add(&mut inner, parcel)
+    }
+
+    /// The same, but waits while the spool, or without one the memory, has no room, until it
+    /// `is_over`: for what comes through a pipe. What is in hand then stays in memory.
+    ///
+    /// # Errors
+    /// As [`offer`](Self::offer).
+    pub fn store(&self, parcel: Parcel, is_over: impl Fn() -> bool) -> io::Result<()> {
+        let mut inner = self.lock();
+        while !inner.abandoned && !is_over() && inner.is_full(&parcel, self.limit) {
+            let waited = self.changed.wait_timeout(inner, LOOK);
+            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if !inner.abandoned
+            && inner.is_full(&parcel, self.limit)
+            && !inner.live.is_full(&parcel, self.limit)
+        {
+            inner.live.push(parcel);
+            self.changed.notify_all();
+            return Ok(());
+        }
+        self.add(&mut inner, parcel)
+    }
+
+    fn add(&self, inner: &mut Inner, parcel: Parcel) -> io::Result<()> {
+        if inner.abandoned {
+            self.counters.dropped.add(parcel.len() as u64);
+            return Ok(());
+        }
+        inner.live.push(parcel);
+        let written = self.spool(inner);
+        while inner.live.bytes > self.limit && inner.live.parcels.len() > 1 {
+            let dropped = inner.live.pop().map_or(0, |oldest| oldest.len() as u64);
+            self.counters.dropped.add(dropped);
+        }
+        self.count(inner);
         self.changed.notify_all();
         written
     }
 
-    /// Drops what has waited longest, and counts it.
-    fn drop_oldest(&self, inner: &mut Inner) {
-        let Some(oldest) = inner.parcels.pop_front() else { return };
-        inner.bytes -= oldest.size();
-        self.counters.dropped.add(oldest.len() as u64);
-    }
-
-    /// Moves what is in memory to the spool, the oldest first.
+    /// Moves what is in memory to the spool.
     fn spool(&self, inner: &mut Inner) -> io::Result<()> {
-        let Some(spool) = &mut inner.spool else { return Ok(()) };
-        inner.bytes = 0;
-        let mut written = Ok(());
-        for parcel in inner.parcels.drain(..) {
+        let Inner { live, spool: Some(spool), .. } = inner else { return Ok(()) };
+        while let Some(parcel) = live.pop() {
             match spool.put(&parcel) {
                 Ok(()) => self.counters.spooled.add(parcel.len() as u64),
-                // It has counted them as dropped.
-                Err(error) => written = Err(error),
+                Err((events, error)) => {
+                    self.counters.spooled.add(events as u64);
+                    live.push_front(parcel.rest(events));
+                    return Err(error);
+                }
             }
         }
-        written
+        Ok(())
     }
 
     /// Takes the next events out, in their order.
@@ -153,25 +200,50 @@ impl Queue {
     /// # Errors
     /// Why the spool cannot be read.
     pub fn take(&self, parcel: &mut Parcel, timeout: Duration) -> io::Result<Taken> {
+        self.wait(parcel, timeout, |inner, parcel| {
+            let ways = match inner.taken {
+                Way::Files => [Way::Spool, Way::Live, Way::Files],
+                Way::Spool | Way::Live => [Way::Files, Way::Spool, Way::Live],
+            };
+            for way in ways {
+                if inner.take(way, FROM_SPOOL, parcel)? {
+                    inner.taken = way;
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+    }
+
+    /// Takes more of where the last came from: of the spool about so many bytes.
+    ///
+    /// # Errors
+    /// Why the spool cannot be read.
+    pub fn take_more(
+        &self,
+        parcel: &mut Parcel,
+        bytes: usize,
+        timeout: Duration,
+    ) -> io::Result<Taken> {
+        let bytes = bytes.min(FROM_SPOOL);
+        self.wait(parcel, timeout, |inner, parcel| inner.take(inner.taken, bytes, parcel))
+    }
+
+    fn wait(
+        &self,
+        parcel: &mut Parcel,
+        timeout: Duration,
+        mut take: impl FnMut(&mut Inner, &mut Parcel) -> io::Result<bool>,
+    ) -> io::Result<Taken> {
         parcel.clear();
         let until = Instant::now() + timeout;
         let mut inner = self.lock();
         loop {
-            if let Some(next) = inner.parcels.pop_front() {
-                inner.bytes -= next.size();
-                inner.spooled = false;
-                *parcel = next;
+            if take(&mut inner, parcel)? {
                 self.changed.notify_all();
                 return Ok(Taken::Some);
             }
-            if let Some(spool) = &mut inner.spool {
-                spool.take(FROM_SPOOL, parcel)?;
-                if !parcel.is_empty() {
-                    inner.spooled = true;
-                    return Ok(Taken::Some);
-                }
-            }
-            if inner.closed {
+            if inner.closed || inner.abandoned {
                 return Ok(Taken::Closed);
             }
             let left = until.saturating_duration_since(Instant::now());
@@ -183,48 +255,37 @@ impl Queue {
         }
     }
 
-    /// Takes more of what is in memory, without waiting for longer than that; nothing of the
-    /// spool.
-    pub fn take_from_memory(&self, parcel: &mut Parcel, timeout: Duration) -> Taken {
-        let until = Instant::now() + timeout;
-        let mut inner = self.lock();
-        loop {
-            if let Some(next) = inner.parcels.pop_front() {
-                inner.bytes -= next.size();
-                *parcel = next;
-                self.changed.notify_all();
-                return Taken::Some;
-            }
-            if inner.closed || inner.spool.as_ref().is_some_and(|spool| !spool.is_empty()) {
-                return Taken::Closed;
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Taken::Timeout;
-            }
-            let waited = self.changed.wait_timeout(inner, left);
-            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// True if what was taken last came from the spool.
-    pub fn is_spooled(&self) -> bool {
-        self.lock().spooled
-    }
-
     /// What was taken last has been acknowledged.
     ///
     /// # Errors
-    /// Why the spool cannot be written.
+    /// Why the spool cannot be made smaller; it is tried again with the next.
     pub fn acknowledge(&self) -> io::Result<()> {
         let mut inner = self.lock();
-        if inner.spooled
-            && let Some(spool) = &mut inner.spool
-        {
-            spool.acknowledge()?;
-        }
+        let spooled = inner.taken == Way::Spool;
+        let spool = inner.spool.as_mut().filter(|_| spooled);
+        let done = spool.map_or(Ok(()), Spool::acknowledge);
         self.count(&mut inner);
-        Ok(())
+        self.changed.notify_all();
+        done
+    }
+
+    /// Writes down what of the spool is acknowledged, and brings to disk what has waited there for
+    /// longer than since the last time.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn keep(&self) -> io::Result<()> {
+        let mut inner = self.lock();
+        let Some(spool) = &mut inner.spool else { return Ok(()) };
+        let saved = spool.save();
+        let unsynced = spool.unsynced();
+        drop(inner);
+        unsynced.iter().try_for_each(std::fs::File::sync_data).and(saved)
+    }
+
+    /// The `event.sequence` that a stream goes on with, if the spool knows it.
+    pub fn sequence(&self, stream: &str) -> Option<u64> {
+        self.lock().spool.as_ref()?.sequence(stream)
     }
 
     /// Nothing comes any more: what is there is taken, then it ends.
@@ -233,25 +294,28 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Nobody takes any more. With a spool, what was taken from memory and not acknowledged
-    /// (`unsent`) and what is still in memory goes there for the next run.
+    /// Nobody takes any more: what of a file is in memory is read again by the next run, and what
+    /// is in the spool waits there for it. Whoever comes late finds nothing.
     ///
     /// # Errors
-    /// Why the spool cannot be written.
-    pub fn abandon(&self, unsent: Option<&Parcel>) -> io::Result<()> {
+    /// What the system says of the spool.
+    pub fn abandon(&self) -> io::Result<()> {
         let mut inner = self.lock();
         inner.abandoned = true;
-        self.changed.notify_all();
-        let from_memory = !inner.spooled;
-        let Some(spool) = &mut inner.spool else { return Ok(()) };
-        spool.rewind();
-        if let Some(unsent) = unsent.filter(|_| from_memory) {
-            spool.put_front(unsent)?;
-            self.counters.spooled.add(unsent.len() as u64);
-        }
         let written = self.spool(&mut inner);
+        let left: usize = inner.live.parcels.iter().map(Parcel::len).sum();
+        self.counters.dropped.add(left as u64);
+        (inner.files, inner.live) = (Lane::default(), Lane::default());
+        inner.spool.iter_mut().for_each(Spool::give_up);
         self.count(&mut inner);
-        written
+        self.changed.notify_all();
+        let Some(mut spool) = inner.spool.take() else { return Ok(()) };
+        drop(inner);
+        let saved = spool.save();
+        // What was there at the first look has waited at the second.
+        let mut files = spool.unsynced();
+        files.extend(spool.unsynced());
+        files.iter().try_for_each(std::fs::File::sync_data).and(saved).and(written)
     }
 
     /// Shows the spool's numbers.
@@ -265,6 +329,37 @@ impl Queue {
 }
 
 impl Inner {
+    /// True if there is no room for what cannot be read again.
+    fn is_full(&self, parcel: &Parcel, limit: usize) -> bool {
+        match &self.spool {
+            Some(spool) => !self.live.parcels.is_empty() || !spool.has_room(parcel),
+            None => self.live.is_full(parcel, limit),
+        }
+    }
+
+    /// Takes what is next of a way; false if nothing is there.
+    fn take(&mut self, way: Way, bytes: usize, parcel: &mut Parcel) -> io::Result<bool> {
+        let lane = match way {
+            Way::Spool => {
+                let Some(spool) = &mut self.spool else { return Ok(false) };
+                spool.take(bytes, parcel)?;
+                return Ok(!parcel.is_empty());
+            }
+            Way::Live => &mut self.live,
+            Way::Files => &mut self.files,
+        };
+        let Some(next) = lane.pop() else { return Ok(false) };
+        *parcel = next;
+        Ok(true)
+    }
+}
+
+impl Lane {
+    /// True if there is no room for a parcel; one that is larger than the limit goes in alone.
+    fn is_full(&self, parcel: &Parcel, limit: usize) -> bool {
+        self.bytes > 0 && self.bytes + parcel.size() > limit
+    }
+
     fn push(&mut self, parcel: Parcel) {
         self.bytes += parcel.size();
         match self.parcels.back_mut() {
@@ -273,118 +368,19 @@ impl Inner {
             _ => self.parcels.push_back(parcel),
         }
     }
+
+    /// Puts back what was taken out.
+    fn push_front(&mut self, parcel: Parcel) {
+        self.bytes += parcel.size();
+        self.parcels.push_front(parcel);
+    }
+
+    fn pop(&mut self) -> Option<Parcel> {
+        let next = self.parcels.pop_front()?;
+        self.bytes -= next.size();
+        Some(next)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::feed::parcel::Id;
-    use crate::time::Timestamp;
-
-    const NOW: Duration = Duration::ZERO;
-
-    fn parcel(text: &str) -> Parcel {
-        let mut parcel = Parcel::default();
-        parcel.push(Id::default(), Timestamp(1), text.as_bytes());
-        parcel
-    }
-
-    fn texts(parcel: &Parcel) -> Vec<String> {
-        parcel.events().map(|e| String::from_utf8_lossy(e.text).into_owned()).collect()
-    }
-
-    fn queue(limit: usize, spool: Option<Spool>) -> (Queue, Arc<Counters>) {
-        let counters = Arc::new(Counters::default());
-        (Queue::new(limit, spool, Arc::clone(&counters)), counters)
-    }
-
-    #[test]
-    fn a_file_waits_for_room() {
-        let (queue, _) = queue(10, None);
-        assert!(queue.put(parcel("one")) && queue.put(parcel("two")));
-        std::thread::scope(|scope| {
-            let third = scope.spawn(|| queue.put(parcel("three")));
-            let mut out = Parcel::default();
-            let mut all = Vec::new();
-            while all.len() < 3 {
-                assert_eq!(queue.take(&mut out, Duration::from_secs(5)).unwrap(), Taken::Some);
-                all.extend(texts(&out));
-            }
-            assert!(third.join().unwrap());
-            assert_eq!(all, ["one", "two", "three"]);
-            queue.close();
-            assert_eq!(queue.take(&mut out, NOW).unwrap(), Taken::Closed);
-        });
-    }
-
-    #[test]
-    fn whoever_waits_for_room_is_told_that_nobody_takes_any_more() {
-        let (queue, _) = queue(1, None);
-        assert!(queue.put(parcel("one")));
-        std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| queue.put(parcel("two")));
-            queue.abandon(None).unwrap();
-            assert!(!waiting.join().unwrap());
-        });
-    }
-
-    #[test]
-    fn without_a_spool_what_has_no_room_is_counted() {
-        let (queue, counters) = queue(4, None);
-        for text in ["abc", "def", "ghi"] {
-            queue.offer(parcel(text)).unwrap();
-        }
-        let mut out = Parcel::default();
-        assert_eq!(queue.take(&mut out, NOW).unwrap(), Taken::Some);
-        assert_eq!((texts(&out), counters.dropped.get()), (vec!["ghi".to_owned()], 2));
-    }
-
-    #[test]
-    fn what_has_no_room_in_memory_goes_through_the_spool_in_order() {
-        let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::open(folder.path(), 1 << 20).unwrap();
-        let (queue, counters) = queue(8, Some(spool));
-        let mut out = Parcel::default();
-        queue.offer(parcel("0")).unwrap();
-        assert_eq!(queue.take(&mut out, NOW).unwrap(), Taken::Some);
-        for n in 1..50 {
-            queue.offer(parcel(&n.to_string())).unwrap();
-        }
-        assert!(counters.spooled.get() > 40 && counters.waiting.get() > 40);
-        queue.acknowledge().unwrap();
-        let mut all = Vec::new();
-        while queue.take(&mut out, NOW).unwrap() == Taken::Some {
-            all.extend(texts(&out));
-            queue.acknowledge().unwrap();
-        }
-        assert_eq!(all, (1..50).map(|n| n.to_string()).collect::<Vec<_>>());
-        assert_eq!((counters.waiting.get(), counters.dropped.get()), (0, 0));
-        // With the spool empty memory serves again.
-        queue.offer(parcel("50")).unwrap();
-        assert_eq!((queue.take(&mut out, NOW).unwrap(), counters.waiting.get()), (Taken::Some, 0));
-    }
-
-    #[test]
-    fn an_end_during_an_outage_keeps_everything_for_the_next_run() {
-        let folder = tempfile::tempdir().unwrap();
-        for limit in [8, 1000] {
-            let (first, _) = queue(limit, Some(Spool::open(folder.path(), 1 << 20).unwrap()));
-            for n in 0..20 {
-                first.offer(parcel(&n.to_string())).unwrap();
-                if n == 0 {
-                    first.take(&mut Parcel::default(), NOW).unwrap();
-                }
-            }
-            first.abandon(Some(&parcel("0"))).unwrap();
-            let (second, counters) =
-                queue(limit, Some(Spool::open(folder.path(), 1 << 20).unwrap()));
-            assert_eq!(counters.waiting.get(), 20);
-            let (mut all, mut out) = (Vec::new(), Parcel::default());
-            while second.take(&mut out, NOW).unwrap() == Taken::Some {
-                all.extend(texts(&out));
-                second.acknowledge().unwrap();
-            }
-            assert_eq!(all, (0..20).map(|n| n.to_string()).collect::<Vec<_>>(), "{limit}");
-        }
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! What a worker does for an output: decode, filter, render, and name each document.
+//! What a worker does: decode, and for each output filter, render, and name each document.
 
 use std::sync::Arc;
 
@@ -7,48 +7,84 @@ use super::format::Format;
 use crate::capture::Batch;
 use crate::capture::follow::Position;
 use crate::engine::Work;
-use crate::engine::selection::{Selection, Undecoded};
+use crate::engine::selection::Selection;
 use crate::event::Event;
+use crate::event::notice::{Notice, What};
 use crate::filter::Filter;
 use crate::sink::Sink;
 use crate::sink::id::Ids;
 use crate::sink::json::{Line, Origin, lines};
+use crate::sink::notice::Notices;
 use crate::sink::page::Page;
 use crate::sink::site::Site;
 use crate::wire::writer::Writer;
 
-/// A worker.
+/// A worker: decodes once, and renders for each output that gets the source's events.
 pub(super) struct Renderer {
     selection: Selection,
+    branches: Vec<Branch>,
+}
+
+/// What one output gets.
+pub(super) struct Branch {
+    filter: Filter,
     sink: Box<dyn Sink>,
+    notices: Option<Notices>,
     names: Names,
     counters: Arc<Counters>,
+    /// Events of the batch so far.
+    taken: u64,
 }
 
 /// A rendered batch.
 #[derive(Default)]
 pub(super) struct Rendered {
-    pub(super) page: Page,
+    /// One for each branch.
+    pub(super) pages: Vec<Page>,
     /// Where what follows it begins.
     pub(super) position: Option<Position>,
-    pub(super) undecoded: Undecoded,
+    /// Records that it was made of.
+    pub(super) frames: u64,
 }
 
 impl Renderer {
+    /// A worker for events of a selection, of which each branch has a filter of its own.
+    pub(super) const fn new(selection: Selection, branches: Vec<Branch>) -> Self {
+        Self { selection, branches }
+    }
+}
+
+impl Branch {
     pub(super) fn new(
-        selection: Selection,
+        filter: &Filter,
         format: Format,
         origin: &Origin,
         site: &Arc<Site>,
         counters: Arc<Counters>,
     ) -> Self {
-        let sink = format.sink(origin, site, &selection.filter);
         let names = Names {
             ids: Ids::new(&site.observer),
             origin: origin.clone(),
-            filter: format.is_json().then(|| selection.filter.clone()),
+            filter: format.is_json().then(|| filter.clone()),
         };
-        Self { selection, sink, names, counters }
+        Self {
+            filter: filter.clone(),
+            sink: format.sink(origin, site, filter),
+            notices: format.notices(origin, site),
+            names,
+            counters,
+            taken: 0,
+        }
+    }
+
+    fn happened(&mut self, notice: &Notice, page: &mut Page) {
+        if let What::Loss(loss) = &notice.what {
+            self.counters.lost(loss.place).add(loss.count);
+        }
+        if let Some(notices) = &mut self.notices {
+            notices.tell(notice, page);
+            page.document(page.text.len(), self.names.ids.happening(notice), notice.ts);
+        }
     }
 }
 
@@ -56,20 +92,36 @@ impl Work for Renderer {
     type Output = Rendered;
 
     fn work(&mut self, batch: &Batch, writers: &[Writer], output: &mut Rendered) {
-        let page = &mut output.page;
-        page.clear();
-        output.position = batch.position;
-        let mut taken = 0;
-        output.undecoded = self.selection.each(batch, writers, |event| {
-            taken += 1;
-            let start = page.text.len();
-            self.sink.event(event, page);
-            self.names.name(event, start, page);
-        });
+        let Rendered { pages, position, frames } = output;
+        pages.resize_with(self.branches.len(), Page::default);
+        pages.iter_mut().for_each(Page::clear);
+        *position = batch.position;
         let there = batch.records.len() as u64;
-        self.counters.received.add(there);
-        self.counters.decoded.add(there.saturating_sub(output.undecoded.count));
-        self.counters.filtered.add(there.saturating_sub(taken));
+        *frames = there;
+        let mut happened = batch.notices.iter().peekable();
+        let undecoded = self.selection.each(batch, writers, |event| {
+            let at = event.frame.number.saturating_sub(batch.first_frame);
+            while let Some(notice) = happened.next_if(|notice| notice.before as u64 <= at) {
+                let all = self.branches.iter_mut().zip(&mut *pages);
+                all.for_each(|(branch, page)| branch.happened(notice, page));
+            }
+            for (branch, page) in self.branches.iter_mut().zip(&mut *pages) {
+                if !branch.filter.matches(event) {
+                    continue;
+                }
+                branch.taken += 1;
+                let start = page.text.len();
+                branch.sink.event(event, page);
+                branch.names.name(event, start, page);
+            }
+        });
+        for (branch, page) in self.branches.iter_mut().zip(&mut *pages) {
+            happened.clone().for_each(|notice| branch.happened(notice, page));
+            let taken = std::mem::take(&mut branch.taken);
+            branch.counters.received.add(there);
+            branch.counters.decoded.add(there.saturating_sub(undecoded.count));
+            branch.counters.filtered.add(there.saturating_sub(taken));
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! A configured source, opened where an output left it.
+//! A configured file, opened where an output left it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::config::Source;
 use crate::capture::again::Again;
-use crate::capture::file::{File, Filled};
+use crate::capture::file::Filled;
 use crate::capture::follow::{Follow, Position};
 use crate::capture::remark::Remark;
 use crate::capture::{Batch, Records};
@@ -19,7 +19,7 @@ pub(super) struct Opened {
     pub(super) origin: Origin,
 }
 
-/// Opens a file or standard input. `once`: a file that grows is read to its end.
+/// Opens a file. `once`: a file that grows is read to its end.
 pub(super) fn open(
     source: &Source,
     from: Option<Position>,
@@ -27,11 +27,9 @@ pub(super) fn open(
     stop: &Arc<AtomicBool>,
     tell: impl FnMut(Remark) + Send + 'static,
 ) -> Result<Opened, String> {
-    let path = source.file.as_deref().unwrap_or_else(|| Path::new("-"));
+    let path = source.file.as_deref().unwrap_or_else(|| Path::new(""));
     let origin = Origin::File(path.as_os_str().as_encoded_bytes().to_vec());
-    let records: Box<dyn Records> = if source.is_stdin() {
-        Box::new(File::open(path).map_err(|error| error.to_string())?)
-    } else if source.follow {
+    let records: Box<dyn Records> = if source.follow {
         let stop = Arc::clone(stop);
         let follow = match from {
             Some(from) => Follow::resume(path, from, stop, tell),

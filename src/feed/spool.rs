@@ -1,4 +1,4 @@
-//! Events that wait on disk for an output that does not take them.
+//! Events that wait on disk for an output: those of sources that cannot be read again.
 //!
 //! A folder of segments, each named by the number of its first event; numbers count all events
 //! that were ever put in, so how many a segment holds is told by the next one's name. An event:
@@ -6,29 +6,35 @@
 //! ```text
 //! 0 bytes of text:4   4 CRC-32 of what follows:4   8 id:16   24 ts, nanoseconds:8   32 text
 //! ```
-//! in little-endian order. What a crash has cut is found by length and checksum, and removed.
-//! `cursor` says what has been acknowledged. The folder is bounded: the oldest segment is dropped
-//! when there is no room for more, and counted.
+//! in little-endian order. With the length's highest bit set it is no event: the text names a
+//! stream, and in the place of `ts` stands the `event.sequence` that the stream goes on with behind
+//! the events that follow. Each segment begins with those of all streams, and the newest is kept
+//! when all in it is acknowledged, so that no number is ever given twice.
+//!
+//! What a crash has cut is found by length and checksum, and removed. `cursor` says what has been
+//! acknowledged. The folder is bounded: the oldest segment is dropped when there is no room for
+//! more, and counted. An event that was put in outlives the process; a failure of the machine, once
+//! [`unsynced`](Spool::unsynced) has been synced.
 
 mod cursor;
+mod record;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::parcel::{Id, Parcel};
-use crate::time::Timestamp;
+use super::parcel::Parcel;
 use cursor::Cursor;
+use record::{HEADER, MAX_TEXT, Record, push_event, push_stream};
 
-const HEADER: usize = 32;
-/// No event is longer: a length beyond it is not one.
-const MAX_TEXT: usize = 16 * 1024 * 1024;
 /// Segments that the limit is divided into: what is dropped at once when it is reached.
 const SEGMENTS: u64 = 16;
-/// The number of the first event that is ever put in; there is room before it for what is put in
-/// front.
-const START: u64 = 1 << 40;
+/// No segment is longer, but for its last event.
+const SEGMENT: u64 = 4 << 20;
+/// Bytes that are written at once, at most.
+const PIECE: usize = 256 * 1024;
 
 /// The folder.
 #[derive(Debug)]
@@ -36,9 +42,13 @@ pub struct Spool {
     folder: PathBuf,
     /// Bytes that all segments together may have.
     limit: u64,
+    /// The names of the streams that parcels mark by number.
+    names: Vec<String>,
+    /// The `event.sequence` that each stream goes on with.
+    streams: BTreeMap<String, u64>,
     /// The oldest first; the last one is written to.
     segments: VecDeque<Segment>,
-    /// The last segment, open for writing.
+    /// The last segment, open for writing; none: the next event begins another one.
     tail: Option<File>,
     /// The number of the next event that is put in.
     next: u64,
@@ -46,8 +56,16 @@ pub struct Spool {
     read: Cursor,
     /// Where what was not acknowledged yet begins.
     acked: Cursor,
+    /// What the cursor's file says.
+    saved: Option<Cursor>,
+    /// The next event's number at the last look at what is to be synced.
+    looked: u64,
+    /// Segments that were finished since.
+    finished: Vec<File>,
     /// Events that were dropped unsent.
     dropped: u64,
+    /// Events that were given out and not acknowledged, and are no longer here.
+    held: u64,
     buffer: Vec<u8>,
 }
 
@@ -64,7 +82,7 @@ impl Spool {
     ///
     /// # Errors
     /// What the system says of the folder or of a file in it.
-    pub fn open(folder: &Path, limit: u64) -> io::Result<Self> {
+    pub fn open(folder: &Path, limit: u64, names: Vec<String>) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let mut segments = VecDeque::new();
         for entry in fs::read_dir(folder)? {
@@ -76,44 +94,78 @@ impl Spool {
             }
         }
         segments.make_contiguous().sort_by_key(|segment| segment.first);
-        // Without a cursor all that is there is sent again: twice is better than never.
-        let first = segments.front().map_or(START, |oldest: &Segment| oldest.first);
+        // Without a cursor all that is there is sent again: twice is better than never. A cursor
+        // that is older than all is older than what was removed: that was acknowledged, or counted.
+        let first = segments.front().map_or(0, |oldest: &Segment| oldest.first);
         let begin = Cursor { number: first, segment: first, offset: 0 };
-        let acked = cursor::load(folder)?.unwrap_or(begin);
+        let saved = cursor::load(folder)?;
+        let acked = saved.unwrap_or(begin).max(begin);
         let mut spool = Self {
             folder: folder.into(),
             limit,
+            names,
+            streams: BTreeMap::new(),
             segments,
             tail: None,
-            next: acked.number,
+            next: 0,
             read: acked,
             acked,
+            saved,
+            looked: 0,
+            finished: Vec::new(),
             dropped: 0,
+            held: 0,
             buffer: Vec::new(),
         };
         spool.mend()?;
+        if spool.next < acked.number {
+            // The machine failed before the end of the last segment was on disk.
+            (spool.next, spool.tail) = (acked.number, None);
+        }
+        spool.looked = spool.next;
         spool.forget()?;
-        spool.read = spool.acked;
         Ok(spool)
     }
 
     /// Counts the events of the last segment and cuts off what is not whole.
     fn mend(&mut self) -> io::Result<()> {
-        let Some(last) = self.segments.back_mut() else { return Ok(()) };
-        let path = path(&self.folder, last.first);
-        let mut bytes = Vec::new();
-        File::open(&path)?.read_to_end(&mut bytes)?;
-        let (mut at, mut number) = (0, last.first);
-        while let Some((_, end)) = record(&bytes, at) {
-            (at, number) = (end, number + 1);
+        while let Some(first) = self.segments.back().map(|last| last.first) {
+            let path = path(&self.folder, first);
+            let mut bytes = Vec::new();
+            File::open(&path)?.read_to_end(&mut bytes)?;
+            let (mut at, mut number) = (0, first);
+            while let Some((record, end)) = record::read(&bytes, at) {
+                at = end;
+                match record {
+                    Record::Event(..) => number += 1,
+                    Record::Stream(name, sequence) => {
+                        let name = String::from_utf8_lossy(name).into_owned();
+                        self.streams.insert(name, sequence);
+                    }
+                }
+            }
+            if at == 0 && self.segments.len() > 1 {
+                // It was only just made: the one before has what the streams go on with.
+                self.segments.pop_back();
+                fs::remove_file(path)?;
+                continue;
+            }
+            let file = OpenOptions::new().append(true).open(&path)?;
+            if at < bytes.len() {
+                file.set_len(at as u64)?;
+            }
+            if let Some(last) = self.segments.back_mut() {
+                last.bytes = at as u64;
+            }
+            (self.next, self.tail) = (number, Some(file));
+            break;
         }
-        let file = OpenOptions::new().append(true).open(&path)?;
-        if at < bytes.len() {
-            file.set_len(at as u64)?;
-        }
-        last.bytes = at as u64;
-        (self.next, self.tail) = (number, Some(file));
         Ok(())
+    }
+
+    /// The `event.sequence` that a stream goes on with, if it was ever here.
+    pub fn sequence(&self, name: &str) -> Option<u64> {
+        self.streams.get(name).copied()
     }
 
     /// True if nothing waits to be given out.
@@ -131,91 +183,125 @@ impl Spool {
         self.segments.iter().map(|segment| segment.bytes).sum()
     }
 
+    /// True if more events can be put in and nothing is dropped for them.
+    pub fn has_room(&self, parcel: &Parcel) -> bool {
+        let streams: usize = self.names.iter().map(|name| name.len() + HEADER).sum();
+        let pieces = 2 + parcel.size() / self.piece();
+        let bytes = parcel.size() + parcel.len() * HEADER + pieces * 2 * streams;
+        self.acked.number >= self.next || self.bytes().saturating_add(bytes as u64) <= self.limit
+    }
+
+    /// Bytes of a segment.
+    fn segment(&self) -> u64 {
+        (self.limit / SEGMENTS).min(SEGMENT)
+    }
+
+    /// Bytes that are written at once.
+    fn piece(&self) -> usize {
+        usize::try_from(self.segment()).unwrap_or(PIECE).clamp(1, PIECE)
+    }
+
     /// Events dropped unsent since it was last asked.
     pub const fn take_dropped(&mut self) -> u64 {
         std::mem::replace(&mut self.dropped, 0)
     }
 
-    /// Puts events in. What cannot be written is dropped, and counted.
+    /// Puts events in, of the stream that the parcel marks last.
     ///
     /// # Errors
-    /// What the system says, a full disk above all; the events before are safe.
-    pub fn put(&mut self, parcel: &Parcel) -> io::Result<()> {
-        let events = parcel.len() as u64;
-        let written = self.write(parcel);
-        if written.is_err() {
-            self.dropped += events;
-            // Whatever of it was written is not whole.
-            if let (Some(file), Some(last)) = (&self.tail, self.segments.back()) {
-                file.set_len(last.bytes)?;
-            }
-        }
-        written
-    }
-
-    /// Puts events in before all others. Nothing of the spool may have been acknowledged in part.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn put_front(&mut self, parcel: &Parcel) -> io::Result<()> {
-        let first = self.acked.number.saturating_sub(parcel.len() as u64);
-        self.encode(parcel);
-        fs::write(path(&self.folder, first), &self.buffer)?;
-        self.segments.push_front(Segment { first, bytes: self.buffer.len() as u64 });
-        self.acked = Cursor { number: first, segment: first, offset: 0 };
-        self.read = self.acked;
-        self.acked.save(&self.folder)
-    }
-
-    /// Makes the records of a parcel's events.
-    fn encode(&mut self, parcel: &Parcel) {
-        self.buffer.clear();
-        for event in parcel.events() {
-            let start = self.buffer.len();
-            let len = u32::try_from(event.text.len()).unwrap_or(u32::MAX);
-            self.buffer.extend_from_slice(&len.to_le_bytes());
-            self.buffer.extend_from_slice(&[0; 4]);
-            self.buffer.extend_from_slice(&event.id.0);
-            self.buffer.extend_from_slice(&event.ts.0.to_le_bytes());
-            self.buffer.extend_from_slice(event.text);
-            let sum = crc32fast::hash(self.buffer.get(start + 8..).unwrap_or_default());
-            if let Some(place) = self.buffer.get_mut(start + 4..start + 8) {
-                place.copy_from_slice(&sum.to_le_bytes());
-            }
-        }
-    }
-
-    fn write(&mut self, parcel: &Parcel) -> io::Result<()> {
-        self.encode(parcel);
-        let full = |last: &Segment| last.bytes >= self.limit / SEGMENTS;
-        if self.tail.is_none() || self.segments.back().is_none_or(full) {
-            let path = path(&self.folder, self.next);
-            self.tail = Some(OpenOptions::new().create(true).append(true).open(path)?);
-            self.segments.push_back(Segment { first: self.next, bytes: 0 });
-        }
-        let (Some(file), Some(last)) = (&mut self.tail, self.segments.back_mut()) else {
-            return Err(io::Error::other("no segment to write to"));
-        };
-        file.write_all(&self.buffer)?;
-        last.bytes += self.buffer.len() as u64;
-        self.next += parcel.len() as u64;
-        while self.bytes() > self.limit && self.segments.len() > 1 {
-            self.drop_oldest()?;
+    /// How many of them are in, and what the system says, a full disk above all.
+    pub fn put(&mut self, parcel: &Parcel) -> Result<(), (usize, io::Error)> {
+        let mark = parcel.marks().last();
+        let stream = mark.and_then(|mark| Some((self.names.get(mark.source)?.clone(), mark)));
+        let mut at = 0;
+        while at < parcel.len() {
+            let until = piece(parcel, at, self.piece());
+            let left = (parcel.len() - until) as u64;
+            let goes_on =
+                stream.as_ref().map(|(name, mark)| (&**name, mark.sequence.saturating_sub(left)));
+            self.write(parcel, at..until, goes_on).map_err(|error| (at, error))?;
+            at = until;
         }
         Ok(())
     }
 
-    fn drop_oldest(&mut self) -> io::Result<()> {
+    /// Writes some events, in one piece: a crash leaves all of them or the first few, and what
+    /// their stream goes on with behind all.
+    fn write(
+        &mut self,
+        parcel: &Parcel,
+        events: Range<usize>,
+        goes_on: Option<(&str, u64)>,
+    ) -> io::Result<()> {
+        let most = self.segment();
+        let full = |last: &Segment| last.bytes >= most;
+        self.buffer.clear();
+        if self.tail.is_none() || self.segments.back().is_none_or(full) {
+            let path = path(&self.folder, self.next);
+            let file = OpenOptions::new().create(true).append(true).open(path)?;
+            self.finished.extend(self.tail.replace(file));
+            self.segments.push_back(Segment { first: self.next, bytes: 0 });
+            for (name, sequence) in &self.streams {
+                push_stream(&mut self.buffer, name, *sequence);
+            }
+        }
+        if let Some((name, sequence)) = goes_on {
+            push_stream(&mut self.buffer, name, sequence);
+        }
+        let count = events.len() as u64;
+        events
+            .filter_map(|at| parcel.get(at))
+            .for_each(|event| push_event(&mut self.buffer, event));
+        let (Some(file), Some(last)) = (&mut self.tail, self.segments.back_mut()) else {
+            return Err(io::Error::other("no segment to write to"));
+        };
+        if let Err(error) = file.write_all(&self.buffer) {
+            // Whatever of it was written is not whole. If it cannot be cut off, it ends its segment.
+            if file.set_len(last.bytes).is_err() {
+                self.tail = None;
+            }
+            if last.bytes == 0 {
+                // The newest segment has what the streams go on with: this one is none yet.
+                self.tail = None;
+                fs::remove_file(path(&self.folder, last.first))?;
+                self.segments.pop_back();
+            }
+            return Err(error);
+        }
+        last.bytes += self.buffer.len() as u64;
+        self.next += count;
+        if let Some((name, sequence)) = goes_on {
+            match self.streams.get_mut(name) {
+                Some(known) => *known = sequence,
+                None => drop(self.streams.insert(name.to_owned(), sequence)),
+            }
+        }
+        while self.bytes() > self.limit && self.segments.len() > 1 {
+            self.drop_oldest();
+        }
+        Ok(())
+    }
+
+    /// The next event begins another segment.
+    #[cfg(test)]
+    pub(super) fn end_segment(&mut self) {
+        self.tail = None;
+    }
+
+    fn drop_oldest(&mut self) {
         let (Some(oldest), Some(second)) = (self.segments.front(), self.segments.get(1)) else {
-            return Ok(());
+            return;
         };
         let after = Cursor { segment: second.first, offset: 0, number: second.first };
-        self.dropped += after.number.saturating_sub(self.acked.number);
-        fs::remove_file(path(&self.folder, oldest.first))?;
+        // One that cannot be removed is not read again, but by the next run.
+        let _ = fs::remove_file(path(&self.folder, oldest.first));
+        // Whoever has what was given out may still deliver it.
+        let given = self.read.number.clamp(self.acked.number, after.number.max(self.acked.number));
+        self.held += given - self.acked.number;
+        self.dropped += after.number.saturating_sub(given);
         self.segments.pop_front();
         self.acked = self.acked.max(after);
         self.read = self.read.max(after);
-        self.acked.save(&self.folder)
     }
 
     /// Gives out the next events, about so many bytes of them; none if nothing waits.
@@ -229,11 +315,8 @@ impl Spool {
             let at = self.segments.iter().rposition(holds);
             let Some(segment) = at.and_then(|at| self.segments.get(at)) else {
                 // A segment is missing: go on with the oldest.
-                let Some(first) = self.segments.front().map(|segment| segment.first) else {
-                    self.read.number = self.next;
-                    break;
-                };
-                self.skip_to(first);
+                let first = self.segments.front().map(|segment| segment.first);
+                self.skip_to(first.unwrap_or(self.next));
                 continue;
             };
             if self.read.segment != segment.first {
@@ -241,8 +324,9 @@ impl Spool {
             }
             let (first, end) = (segment.first, segment.bytes);
             let after = at.and_then(|at| self.segments.get(at + 1)).map(|segment| segment.first);
+            let before = self.read.offset;
             self.give(first, end, bytes, parcel)?;
-            if parcel.is_empty() {
+            if self.read.offset == before {
                 // The rest of the segment is damaged.
                 self.skip_to(after.unwrap_or(self.next));
             }
@@ -266,8 +350,10 @@ impl Spool {
             self.buffer.clear();
             (&mut file).take(left.min(want as u64)).read_to_end(&mut self.buffer)?;
             let mut at = 0;
-            while let Some((event, next)) = record(&self.buffer, at) {
-                parcel.push(event.0, event.1, event.2);
+            while let Some((record, next)) = record::read(&self.buffer, at) {
+                if let Record::Event(id, ts, text) = record {
+                    parcel.push(id, ts, text);
+                }
                 at = next;
             }
             if at > 0 {
@@ -290,58 +376,72 @@ impl Spool {
         self.read = Cursor { segment: number, offset: 0, number };
     }
 
-    /// What was given out is acknowledged.
+    /// What was given out is acknowledged: its segments are removed. [`save`](Self::save) keeps
+    /// that for the next run.
     ///
     /// # Errors
-    /// What the system says of the folder.
+    /// What the system says of a segment; it is removed later then.
     pub fn acknowledge(&mut self) -> io::Result<()> {
-        self.acked = self.read;
-        self.acked.save(&self.folder)?;
+        (self.acked, self.held) = (self.read, 0);
         self.forget()
     }
 
-    /// What was given out is to be given out again.
-    pub const fn rewind(&mut self) {
-        self.read = self.acked;
+    /// What was given out is not delivered: what of it is no longer here is lost.
+    pub const fn give_up(&mut self) {
+        self.dropped += std::mem::replace(&mut self.held, 0);
     }
 
-    /// Removes the segments that are acknowledged.
+    /// Writes down what is acknowledged. Until then it would be sent again after a crash.
+    ///
+    /// # Errors
+    /// What the system says of the folder.
+    pub fn save(&mut self) -> io::Result<()> {
+        if self.saved != Some(self.acked) && !self.segments.is_empty() {
+            self.acked.save(&self.folder)?;
+            self.saved = Some(self.acked);
+        }
+        Ok(())
+    }
+
+    /// Files that are to be synced, since what is in them has waited since the last look; none
+    /// while the output keeps up.
+    pub fn unsynced(&mut self) -> Vec<File> {
+        let waits = self.acked.number < self.looked;
+        self.looked = self.next;
+        let mut files = std::mem::take(&mut self.finished);
+        if !waits {
+            return Vec::new();
+        }
+        files.extend(self.tail.as_ref().and_then(|tail| tail.try_clone().ok()));
+        files
+    }
+
+    /// Removes the segments that are acknowledged, but the newest.
     fn forget(&mut self) -> io::Result<()> {
-        while let Some(oldest) = self.segments.front() {
-            let end = self.segments.get(1).map_or(self.next, |second| second.first);
-            if end > self.acked.number {
+        while let (Some(oldest), Some(second)) = (self.segments.front(), self.segments.get(1)) {
+            if second.first > self.acked.number {
                 break;
             }
             fs::remove_file(path(&self.folder, oldest.first))?;
             self.segments.pop_front();
-            if self.segments.is_empty() {
-                self.tail = None;
-            }
         }
-        self.next = self.next.max(self.acked.number);
         Ok(())
     }
 }
 
-fn path(folder: &Path, first: u64) -> PathBuf {
-    folder.join(format!("{first:020}.spool"))
+/// Where the piece of a parcel ends that begins with this event.
+fn piece(parcel: &Parcel, from: usize, most: usize) -> usize {
+    let mut bytes = 0;
+    let more = (from..parcel.len()).take_while(|&at| {
+        let before = bytes;
+        bytes += parcel.get(at).map_or(0, |event| event.text.len() + HEADER);
+        before == 0 || bytes <= most
+    });
+    from + more.count()
 }
 
-/// An event as it is stored.
-type Stored<'a> = (Id, Timestamp, &'a [u8]);
-
-/// The record that begins at an offset, if it is whole, and where the next one begins.
-fn record(bytes: &[u8], at: usize) -> Option<(Stored<'_>, usize)> {
-    let (len, rest) = bytes.get(at..)?.split_first_chunk::<4>()?;
-    let (sum, rest) = rest.split_first_chunk::<4>()?;
-    let len = usize::try_from(u32::from_le_bytes(*len)).ok().filter(|&len| len <= MAX_TEXT)?;
-    let checked = rest.get(..len + HEADER - 8)?;
-    if crc32fast::hash(checked) != u32::from_le_bytes(*sum) {
-        return None;
-    }
-    let (id, rest) = checked.split_first_chunk::<16>()?;
-    let (ts, text) = rest.split_first_chunk::<8>()?;
-    Some(((Id(*id), Timestamp(i64::from_le_bytes(*ts)), text), at + HEADER + len))
+fn path(folder: &Path, first: u64) -> PathBuf {
+    folder.join(format!("{first:020}.spool"))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The folder where a feed keeps what it must know after an end: how far each output has
-//! acknowledged (`NAME.json`), and what it refused (`NAME.dead.ndjson`). `lock` is held while a feed runs, so that no two use the folder.
+//! acknowledged (`NAME.json`), what waits for it (the folder `NAME.spool`), and what it refused
+//! (`NAME.dead.ndjson`). `lock` is held while a feed runs, so that no two use the folder.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -56,6 +57,11 @@ impl State {
     /// How far an output has acknowledged.
     pub(super) fn checkpoint(&self, output: &str) -> PathBuf {
         self.folder.join(format!("{output}.json"))
+    }
+
+    /// What waits for an output, of sources that cannot be read again.
+    pub(super) fn spool(&self, output: &str) -> PathBuf {
+        self.folder.join(format!("{output}.spool"))
     }
 
     /// What an output refused.

@@ -19,7 +19,7 @@ pub(super) fn trim(_: &Plan, _: &mut Report) {}
 
 /// Enters capability mode. A device that has gone cannot be opened again then.
 pub(super) fn confine(plan: &Plan, report: &mut Report) {
-    if plan.opens_files() || !plan.connect.is_empty() {
+    if plan.opens_files() || plan.accept || !plan.connect.is_empty() {
         let why = "this run opens files or sockets by name later on";
         return report.missing.push(format!("Capsicum: {why}"));
     }

@@ -24,6 +24,30 @@ const DEVICES: [&str; 2] = ["/sys/class/net", "/sys/devices/virtual/net"];
 
 /// What the C library's resolver reads and loads: its settings, its modules, its cache's socket.
 const RESOLVER: [&str; 5] = ["/etc", "/lib", "/lib64", "/usr/lib", "/run"];
+/// The same for root, who may read all that is in /etc and /run. One that is replaced is not read
+/// again.
+const ROOTS_RESOLVER: [&str; 18] = [
+    "/etc/gai.conf",
+    "/etc/host.conf",
+    "/etc/hostname",
+    "/etc/hosts",
+    "/etc/ld.so.cache",
+    "/etc/nsswitch.conf",
+    "/etc/protocols",
+    "/etc/resolv.conf",
+    "/etc/services",
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/run/avahi-daemon",
+    "/run/NetworkManager",
+    "/run/nscd",
+    "/run/resolvconf",
+    "/run/systemd/machines",
+    "/run/systemd/resolve",
+];
+/// Where a resolver listens (RFC 1035, 4.2).
+const DOMAIN: u16 = 53;
 
 /// Lets a device be opened again after the change of user.
 pub(super) fn keep(plan: &Plan) -> io::Result<()> {
@@ -93,15 +117,12 @@ enum Landlock {
 fn landlock(plan: &Plan) -> Result<Landlock, RulesetError> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     // An existing file is read for its header before it is appended to.
-    let write =
-        read | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::MakeReg | AccessFs::RemoveFile;
-    let mut wanted = Ruleset::default()
+    let made = AccessFs::MakeReg | AccessFs::MakeDir | AccessFs::RemoveFile;
+    let write = read | AccessFs::WriteFile | AccessFs::Truncate | made;
+    let wanted = Ruleset::default()
         .handle_access(AccessFs::from_all(NEWEST))?
+        .handle_access(AccessNet::from_all(NEWEST))?
         .scope(Scope::from_all(NEWEST))?;
-    // A resolver may be at any port.
-    if !plan.resolve {
-        wanted = wanted.handle_access(AccessNet::from_all(NEWEST))?;
-    }
     let mut rules = wanted.create()?.all_threads(true)?;
     let devices = device_folders(plan);
     for path in plan.read.iter().chain(&devices) {
@@ -110,17 +131,19 @@ fn landlock(plan: &Plan) -> Result<Landlock, RulesetError> {
     for path in &plan.write {
         allow(&mut rules, path, write)?;
     }
-    for path in RESOLVER.iter().filter(|_| plan.resolve) {
+    let root = nix::unistd::geteuid().is_root();
+    let resolver: &[_] = if root { &ROOTS_RESOLVER } else { &RESOLVER };
+    for path in resolver.iter().filter(|_| plan.resolve) {
         let access = read | AccessFs::Execute | AccessFs::ResolveUnix;
         allow(&mut rules, Path::new(path), access)?;
     }
-    for peer in &plan.connect {
+    for peer in plan.connect.iter().chain(plan.resolve.then_some(&Peer::Tcp(DOMAIN))) {
         match peer {
             Peer::Unix(path) => allow(&mut rules, path, AccessFs::ResolveUnix.into())?,
-            Peer::Tcp(_) if plan.resolve => {}
             Peer::Tcp(port) => {
                 (&mut rules).add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
             }
+            Peer::Udp => {}
         }
     }
     let others = fs::read_dir("/proc/self/task").map_or(0, |tasks| tasks.count().saturating_sub(1));

@@ -45,13 +45,15 @@ pub struct Plan {
     pub confine: bool,
     /// Files, and directories with all in them, that are still opened to read.
     pub read: Vec<PathBuf>,
-    /// Directories in which files are made, renamed and removed, and files that are written.
+    /// Directories in which files and directories are made, files renamed and removed, and files that
+    /// are written.
     pub write: Vec<PathBuf>,
     /// Sockets that are still connected to.
     pub connect: Vec<Peer>,
     /// The addresses of this host's interfaces are listed.
     pub interfaces: bool,
-    /// Host names are looked up: the resolver's files and any network address are within reach.
+    /// Host names are looked up: the resolver's files and any network address are within reach, by
+    /// TCP at the resolver's port alone.
     pub resolve: bool,
     /// Network devices that are open.
     pub devices: Vec<String>,
@@ -63,6 +65,8 @@ pub struct Plan {
     pub connected: bool,
     /// Messages go to a socket that is connected already (a service manager's).
     pub notify: bool,
+    /// Connections are taken by a socket that listens already.
+    pub accept: bool,
 }
 
 /// Who is connected to.
@@ -73,6 +77,8 @@ pub enum Peer {
     Unix(PathBuf),
     /// A TCP port, of any host.
     Tcp(u16),
+    /// UDP. Any port of any host can then be sent to: no sandbox knows these.
+    Udp,
 }
 
 /// What came of a plan.

@@ -75,7 +75,7 @@ fn promises(plan: &Plan) -> Vec<Promise> {
         (!plan.write.is_empty(), Promise::Wpath),
         (!plan.write.is_empty(), Promise::Cpath),
         (plan.connect.iter().any(is_unix), Promise::Unix),
-        (plan.resolve || !plan.connect.iter().all(is_unix), Promise::Inet),
+        (plan.resolve || plan.accept || !plan.connect.iter().all(is_unix), Promise::Inet),
         (plan.resolve, Promise::Dns),
         // getifaddrs(3) asks by sysctl(2).
         (plan.interfaces, Promise::Route),

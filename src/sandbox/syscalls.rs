@@ -126,6 +126,7 @@ const WRITTEN: &[c_long] = &[
     libc::SYS_fstatfs,
     libc::SYS_fsync,
     libc::SYS_ftruncate,
+    libc::SYS_mkdirat,
     libc::SYS_pwrite64,
     libc::SYS_renameat2,
     libc::SYS_sendfile,
@@ -137,7 +138,7 @@ const OLD_WRITTEN: &[c_long] = &[libc::SYS_renameat];
 #[cfg(target_arch = "riscv64")]
 const OLD_WRITTEN: &[c_long] = &[];
 #[cfg(target_arch = "x86_64")]
-const OLDER_WRITTEN: &[c_long] = &[libc::SYS_rename, libc::SYS_unlink];
+const OLDER_WRITTEN: &[c_long] = &[libc::SYS_mkdir, libc::SYS_rename, libc::SYS_unlink];
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER_WRITTEN: &[c_long] = &[];
 
@@ -149,6 +150,19 @@ const SOCKETS: &[c_long] = &[
     libc::SYS_setsockopt,
     libc::SYS_shutdown,
 ];
+
+/// What a socket needs that listens.
+const ACCEPTED: &[c_long] = &[
+    libc::SYS_accept,
+    libc::SYS_accept4,
+    libc::SYS_getpeername,
+    libc::SYS_getsockname,
+    libc::SYS_setsockopt,
+    libc::SYS_shutdown,
+];
+
+/// What a datagram socket needs before it is connected.
+const DATAGRAMS: &[c_long] = &[libc::SYS_bind, libc::SYS_getsockname];
 
 /// What the resolver sends its questions by.
 const QUESTIONS: &[c_long] = &[libc::SYS_sendmmsg, libc::SYS_sendmsg, libc::SYS_sendto];
@@ -239,6 +253,8 @@ fn needed(plan: &Plan) -> Vec<c_long> {
         (plan.reopen || !plan.devices.is_empty(), OPTIONS),
         (plan.connected, CONNECTED),
         (plan.resolve || plan.reopen || plan.interfaces, BOUND),
+        (plan.connect.contains(&Peer::Udp), DATAGRAMS),
+        (plan.accept, ACCEPTED),
         (plan.resolve, QUESTIONS),
     ];
     groups.into_iter().filter(|&(wanted, _)| wanted).flat_map(|(_, calls)| calls.to_vec()).collect()
@@ -274,10 +290,11 @@ fn refused(plan: &Plan) -> Result<Rules, Box<dyn Error>> {
         let is = argument(0, SeccompCmpOp::Eq, family.into())?;
         sockets.push(SeccompRule::new(vec![is])?);
     }
-    // A connection is a stream: Landlock knows the ports of no other.
+    // A connection is a stream, unless it is said otherwise: Landlock knows the ports of no other.
+    let datagrams = plan.resolve || plan.connect.contains(&Peer::Udp);
     for family in [libc::AF_INET, libc::AF_INET6] {
         for kind in [libc::SOCK_DGRAM, libc::SOCK_RAW] {
-            if granted.contains(&family) && !plan.resolve {
+            if granted.contains(&family) && !(datagrams && kind == libc::SOCK_DGRAM) {
                 let is = argument(0, SeccompCmpOp::Eq, family.into())?;
                 let of_kind = argument(1, masked(SOCK_TYPE_MASK), kind.into())?;
                 sockets.push(SeccompRule::new(vec![is, of_kind])?);

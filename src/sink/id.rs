@@ -105,6 +105,11 @@ impl Ids {
 
     /// Appends the id of something that happened to a source.
     pub(super) fn push_happening(&mut self, out: &mut Vec<u8>, notice: &Notice) {
+        push_hex(out, &self.happening(notice));
+    }
+
+    /// The id of something that happened to a source.
+    pub fn happening(&mut self, notice: &Notice) -> [u8; 16] {
         let input = &mut self.input;
         input.clear();
         input.extend_from_slice(&notice.ts.0.to_le_bytes());
@@ -116,7 +121,7 @@ impl Ids {
             input.extend_from_slice(loss.place.name().as_bytes());
             input.extend_from_slice(&loss.count.to_le_bytes());
         }
-        push_hex(out, &XxHash3_128::oneshot_with_seed(self.seed, input).to_be_bytes());
+        XxHash3_128::oneshot_with_seed(self.seed, input).to_be_bytes()
     }
 
     fn hash(&mut self, origin: &Origin, frame: &Frame<'_>, line: u32) -> [u8; 16] {

@@ -9,6 +9,7 @@ use super::ecs::{Documents, Version};
 use super::json::{self, Origin};
 use super::ocsf::Events;
 use super::page::Page;
+use super::sequence::Sequence;
 use super::site::Site;
 use crate::event::Event;
 use crate::event::notice::{Loss, Notice, Place, What};
@@ -51,6 +52,17 @@ impl Notices {
     /// Notices among OCSF's events.
     pub fn ocsf(origin: Origin, site: Arc<Site>) -> Self {
         Self(Form::Ocsf(Box::new(Events::new(origin, site))))
+    }
+
+    /// Leaves `event.sequence` to the [`Binder`](super::page::Binder), as of the events around.
+    #[must_use]
+    pub fn numbered(mut self) -> Self {
+        match &mut self.0 {
+            Form::Text(_) | Form::Json(..) => {}
+            Form::Ecs(documents) => documents.sequence = Sequence::of_stream(),
+            Form::Ocsf(events) => events.sequence = Sequence::of_stream(),
+        }
+        self
     }
 
     /// Appends a notice of kind `spoof`: pfsync that the firewalls did not send, or not so. `nth`
@@ -100,6 +112,11 @@ impl Notices {
             Form::Ocsf(events) => events.push_happening(out, notice),
         }
         out.push(b'\n');
+        match &mut self.0 {
+            Form::Text(_) | Form::Json(..) => {}
+            Form::Ecs(documents) => documents.sequence.leave(page),
+            Form::Ocsf(events) => events.sequence.leave(page),
+        }
     }
 }
 

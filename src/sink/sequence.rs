@@ -26,6 +26,13 @@ impl Sequence {
         }
     }
 
+    /// Names the number of a document that has none but in a stream.
+    pub(super) fn describe_in_stream(&mut self, e: &mut Writer<'_>) {
+        if let Some(holes) = &mut self.holes {
+            holes.push(e.later(key!("sequence")));
+        }
+    }
+
     /// Tells the page of the numbers that are missing in what was written to it.
     #[inline]
     pub(super) fn leave(&mut self, page: &mut Page) {

@@ -192,7 +192,7 @@ impl Status<'_> {
 }
 
 /// The keys of the counters, in the order they are written.
-pub const COUNTERS: [super::json::Key; 9] = [
+pub const COUNTERS: [super::json::Key; 14] = [
     key!("received"),
     key!("decoded"),
     key!("filtered"),
@@ -200,6 +200,11 @@ pub const COUNTERS: [super::json::Key; 9] = [
     key!("acknowledged"),
     key!("spooled"),
     key!("dropped"),
+    key!("kernel_dropped"),
+    key!("interface_dropped"),
+    key!("ring_dropped"),
+    key!("spool_events"),
+    key!("spool_bytes"),
     key!("refused"),
     key!("retries"),
 ];

@@ -50,6 +50,11 @@ pub struct State {
     pub login: Option<String>,
     /// Heads of all requests.
     pub heads: Vec<String>,
+    /// HEC: how often it is asked for a request's acknowledgement until that is true; none: the
+    /// token has no `useACK`.
+    pub indexing: Option<usize>,
+    /// The questions that are left, by channel and number.
+    asked: HashMap<(String, u64), usize>,
     /// Of `_bulk`: what came under an id.
     documents: HashMap<String, u64>,
     /// What is stored is written here, too.
@@ -191,7 +196,9 @@ fn answer(head: &str, body: &[u8], state: &mut State) -> (u16, String) {
     } else if path.contains("/_bulk") {
         bulk(body, state)
     } else if path == "/services/collector/event" {
-        hec(body, state)
+        hec(body, state, channel(head))
+    } else if path == "/services/collector/ack" {
+        acks(body, state, channel(head))
     } else if path == "/loki/api/v1/push" {
         let push: Value = serde_json::from_slice(body).unwrap();
         assert!(!push["streams"][0]["stream"].as_object().unwrap().is_empty());
@@ -244,8 +251,35 @@ fn bulk(body: &[u8], state: &mut State) -> (u16, String) {
     (200, json!({"errors": errors, "items": items}).to_string())
 }
 
+fn channel(head: &str) -> Option<String> {
+    let line =
+        head.lines().find(|line| line.to_lowercase().starts_with("x-splunk-request-channel:"));
+    line.and_then(|line| Some(line.split_once(": ")?.1.to_owned()))
+}
+
+/// Splunk's: whether requests are indexed; what was said to be is forgotten.
+fn acks(body: &[u8], state: &mut State, channel: Option<String>) -> (u16, String) {
+    let (asked, channel): (Value, _) = (serde_json::from_slice(body).unwrap(), channel.unwrap());
+    let mut acks = serde_json::Map::new();
+    for number in asked["acks"].as_array().unwrap() {
+        let key = (channel.clone(), number.as_u64().unwrap());
+        let left = state.asked.get_mut(&key).map(|left| {
+            *left = left.saturating_sub(1);
+            *left
+        });
+        if left == Some(0) {
+            state.asked.remove(&key);
+        }
+        acks.insert(number.to_string(), json!(left == Some(0)));
+    }
+    (200, json!({ "acks": acks }).to_string())
+}
+
 /// Splunk's: all before a bad event are taken.
-fn hec(body: &[u8], state: &mut State) -> (u16, String) {
+fn hec(body: &[u8], state: &mut State, channel: Option<String>) -> (u16, String) {
+    if state.indexing.is_some() && channel.is_none() {
+        return (400, json!({"text": "Data channel is missing", "code": 10}).to_string());
+    }
     for (number, event) in serde_json::Deserializer::from_slice(body).into_iter().enumerate() {
         let event: Value = event.unwrap();
         assert!(event["time"].is_number() && event["host"].is_string());
@@ -257,5 +291,11 @@ fn hec(body: &[u8], state: &mut State) -> (u16, String) {
         }
         state.store(&text);
     }
-    (200, json!({"text": "Success", "code": 0}).to_string())
+    let mut told = json!({"text": "Success", "code": 0});
+    if let (Some(times), Some(channel)) = (state.indexing, channel) {
+        let number = state.asked.len() as u64;
+        state.asked.insert((channel, number), times);
+        told["ackId"] = json!(number);
+    }
+    (200, told.to_string())
 }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::ConnectOptions;
@@ -110,8 +112,40 @@ impl Server {
         })
     }
 
+    /// Publishes other messages to the stream, so often, until the result is called: how many.
+    pub fn publish_beside(&self, every: Duration) -> impl FnOnce() -> usize + use<> {
+        let (url, done) =
+            (format!("nats://127.0.0.1:{}", self.port), Arc::new(AtomicBool::new(false)));
+        let stop = Arc::clone(&done);
+        let publisher = std::thread::spawn(move || {
+            Runtime::new().unwrap().block_on(async {
+                let context = jetstream::new(async_nats::connect(url).await.unwrap());
+                let mut count = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    context.publish("pf.events", "other".into()).await.unwrap().await.unwrap();
+                    count += 1;
+                    tokio::time::sleep(every).await;
+                }
+                count
+            })
+        });
+        move || {
+            done.store(true, Ordering::Relaxed);
+            publisher.join().unwrap()
+        }
+    }
+
     /// Every message's id, and how often it is there.
     pub fn ids(&self, options: ConnectOptions) -> HashMap<String, usize> {
+        let mut ids = HashMap::new();
+        for id in self.ids_in_order(options).into_iter().flatten() {
+            *ids.entry(id).or_default() += 1;
+        }
+        ids
+    }
+
+    /// The messages' ids, as far as they have any.
+    pub fn ids_in_order(&self, options: ConnectOptions) -> Vec<Option<String>> {
         use async_nats::jetstream::consumer::AckPolicy;
         use async_nats::jetstream::consumer::pull::Config as Pull;
         use futures_util::StreamExt;
@@ -120,15 +154,14 @@ impl Server {
             let stream = context.get_stream("PF").await.unwrap();
             let pull = Pull { ack_policy: AckPolicy::None, ..Pull::default() };
             let consumer = stream.create_consumer(pull).await.unwrap();
-            let (mut ids, mut got) = (HashMap::new(), 0);
-            while got < count {
+            let mut ids = Vec::new();
+            while (ids.len() as u64) < count {
                 let batch = consumer.fetch().max_messages(10_000).messages().await.unwrap();
                 let batch: Vec<_> = batch.collect().await;
                 for message in batch {
                     let message = message.unwrap();
-                    let id = message.headers.as_ref().unwrap().get("Nats-Msg-Id").unwrap();
-                    *ids.entry(id.to_string()).or_default() += 1;
-                    got += 1;
+                    let id = message.headers.as_ref().and_then(|all| all.get("Nats-Msg-Id"));
+                    ids.push(id.map(ToString::to_string));
                 }
             }
             ids

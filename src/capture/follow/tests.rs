@@ -102,7 +102,7 @@ fn every_position_can_be_gone_on_from() {
     positions.dedup();
     assert_eq!(positions.iter().map(|at| at.0).collect::<Vec<_>>(), [5, 10, 15]);
     // One in the middle of a file, too: 24 bytes, then 36 a record.
-    let middle = Position { offset: 24 + 36 * 2, ..positions[1].1 };
+    let middle = Position { offset: 24 + 36 * 2, frame: 7, ..positions[1].1 };
     positions.push((7, middle));
     let rotate = || {
         log.rename("log.1.gz", "log.2.gz");
@@ -112,7 +112,10 @@ fn every_position_can_be_gone_on_from() {
         log.write("log", 15..20);
     };
     for (seen, position) in &positions {
+        assert_eq!(position.frame, u64::try_from(*seen).unwrap());
         assert_eq!(all(&mut log.resume(*position)), seconds(*seen..15));
+        let _ = log.resume(*position).fill(&mut batch);
+        assert_eq!(batch.first_frame, position.frame + 1, "counted on");
     }
     rotate();
     for (seen, position) in &positions {

@@ -5,14 +5,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::rights::Sandbox;
 use crate::vici::Uri;
 
 /// Deliver events to a SIEM, at least once: files, syslog, Elasticsearch, Splunk, Loki, HTTP, NATS
 ///
 /// Each output has its own format, filter and pace: one that is down holds up no other. What an
 /// output has acknowledged is remembered in the state folder, so that the next run goes on behind
-/// it, whatever ended this one. Several sources and outputs, logins and TLS stand in feed.toml; a
-/// source or two and where to can be given as options.
+/// it, whatever ended this one. What cannot be read again (devices, standard input, the events of an
+/// IKE daemon) waits there, too, in a bounded spool for each output. Several sources and outputs,
+/// logins and TLS stand in feed.toml; a source or two and where to can be given as options.
 ///
 /// SIGTERM and SIGINT deliver what is in memory (two seconds at most) and end; SIGHUP reads
 /// feed.toml again, and outputs that it does not change go on as they are.
@@ -24,6 +26,7 @@ Examples:
   pfscope feed --config /etc/pfscope/feed.toml
   pfscope feed --config feed.toml --check           parses, connects, sends nothing
   pfscope feed -r /var/log/pflog --follow --state-dir /var/db/pfscope --to tcp://siem:601
+  pfscope feed -i pflog0 -i pfsync0 --state-dir /var/db/pfscope --to https://siem/pf
   pfscope feed -r pflog.0.gz -r pflog --once --format ecs --to file:pflog.ndjson
   pfscope feed -r pflog --once --to nats://127.0.0.1:4222/pf.events 'action block'
 
@@ -40,7 +43,7 @@ pub(in crate::cli) struct Feed {
     /// Only say whether it would work: read the configuration, connect, send nothing
     #[arg(long)]
     pub(in crate::cli) check: bool,
-    /// Folder that remembers what was delivered and keeps what was refused
+    /// Folder that remembers what was delivered, and keeps what waits and what was refused
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) state_dir: Option<PathBuf>,
     /// Serve the counters there in Prometheus's format: 127.0.0.1:9108
@@ -49,6 +52,10 @@ pub(in crate::cli) struct Feed {
     /// Read a capture file; may be given several times, '-' is standard input
     #[arg(short = 'r', long = "read", value_name = "FILE")]
     pub(in crate::cli) read: Vec<PathBuf>,
+    /// Read a device live, as 'pfscope -i' does; may be given several times
+    #[cfg(feature = "live")]
+    #[arg(short = 'i', long = "interface", value_name = "DEVICE", conflicts_with_all = ["once", "config"])]
+    pub(in crate::cli) interfaces: Vec<String>,
     /// Read on as the files grow, through rotation
     #[arg(long, requires = "read")]
     pub(in crate::cli) follow: bool,
@@ -89,6 +96,12 @@ pub(in crate::cli) struct Feed {
     /// Send events only, nothing about the feed itself: no start, stop or heartbeat
     #[arg(long)]
     pub(in crate::cli) no_notices: bool,
+    /// Become this user once the address of --metrics is taken: one who can read the sources, the
+    /// secrets and feed.toml, and write the state folder
+    #[arg(short = 'Z', long = "relinquish-privileges", value_name = "USER")]
+    pub(in crate::cli) user: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) sandbox: Sandbox,
     /// What to deliver: words of the filter language (see 'Filter' in 'pfscope man')
     #[arg(value_name = "FILTER", conflicts_with = "config")]
     pub(in crate::cli) filter: Vec<String>,

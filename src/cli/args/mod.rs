@@ -75,9 +75,8 @@ impl Cli {
                 IpsecCommand::Record(args) => &mut args.sandbox,
                 IpsecCommand::Totals(args) => &mut args.sandbox,
             },
-            // Its outputs are connected to again and again, wherever they are.
             #[cfg(feature = "feed")]
-            Some(Command::Feed(_)) => return,
+            Some(Command::Feed(args)) => &mut args.sandbox,
             // They read nothing.
             Some(Command::Schema { .. } | Command::Man | Command::Completions { .. }) => return,
         };

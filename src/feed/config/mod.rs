@@ -4,15 +4,21 @@
 //! `contrib/feed.toml`, which a test reads.
 
 mod output;
+mod source;
 mod value;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 
-pub use output::{Common, Elastic, File, Http, Login, Loki, Nats, Outputs, Splunk, Stdout, Syslog};
+pub use output::{
+    Common, Compress, Elastic, File, Http, Login, Loki, Nats, Outputs, Requests, Splunk, Stdout,
+    Syslog,
+};
+pub use source::Source;
 pub use value::{Bytes, Span};
 
 /// A configuration.
@@ -47,43 +53,11 @@ pub struct Config {
     pub outputs: Outputs,
 }
 
-/// Something that is read: a file, a device, or standard input.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    /// Its name in checkpoints and messages; the file's or device's by default.
-    pub name: Option<String>,
-    /// A file; `-` is standard input.
-    pub file: Option<PathBuf>,
-    /// A device.
-    pub device: Option<String>,
-    /// Read on as the file grows, through rotation.
-    #[serde(default)]
-    pub follow: bool,
-    /// Begin with the files beside it that were rotated away.
-    #[serde(default)]
-    pub from_start: bool,
-    /// The firewall that it comes from, if not that of the whole feed.
-    pub observer: Option<String>,
-}
-
-impl Source {
-    /// It is the standard input.
-    pub fn is_stdin(&self) -> bool {
-        self.file.as_ref().is_some_and(|file| file.as_os_str() == "-")
-    }
-
-    /// Its name.
-    pub fn name(&self) -> String {
-        let named = self.name.clone().or_else(|| self.device.clone());
-        named.unwrap_or_else(|| {
-            self.file.as_ref().map_or_else(String::new, |file| file.display().to_string())
-        })
-    }
-}
-
 /// How often a heartbeat is sent unless it is said otherwise.
 const HEARTBEAT: Duration = Duration::from_secs(60);
+
+/// What can be divided into segments that hold something.
+const LEAST_SPOOL: u64 = 1 << 20;
 
 const fn yes() -> bool {
     true
@@ -122,39 +96,19 @@ impl Config {
         }
         let mut names = Vec::new();
         for source in &self.sources {
-            match (&source.file, &source.device) {
-                (Some(_), None) => {}
-                (None, Some(_)) if source.follow || source.from_start => {
-                    return Err(format!(
-                        "source {}: follow and from_start are for files",
-                        source.name()
-                    ));
-                }
-                (None, Some(device)) => {
-                    return Err(format!(
-                        "source {}: devices cannot be fed yet: keep a log of {device} with 'pfscope -w' and follow that",
-                        source.name()
-                    ));
-                }
-                _ => return Err("a [[source]] has either a file or a device".to_owned()),
-            }
-            if source.is_stdin() && source.follow {
-                return Err("standard input cannot be followed: it is read to its end".to_owned());
-            }
-            if source.is_stdin() && self.outputs.names().count() > 1 {
-                // Each output reads its sources by itself.
-                return Err("standard input can have one output only".to_owned());
-            }
-            if source.from_start && !source.follow {
-                return Err(format!("source {}: from_start needs follow", source.name()));
-            }
+            source.check()?;
             names.push(format!("source {}", source.name()));
         }
-        let outputs: Vec<_> = self.outputs.names().collect();
+        let outputs: Vec<_> = self.outputs.common().collect();
         if outputs.is_empty() {
             return Err("nowhere to deliver to: no [[output.…]]".to_owned());
         }
-        for name in outputs {
+        for Common { name, spool, .. } in outputs {
+            if let Some(Bytes(bytes)) = spool.filter(|&Bytes(bytes)| bytes < LEAST_SPOOL) {
+                return Err(format!(
+                    "output {name}: spool: {bytes} bytes are too few: 1MiB at least"
+                ));
+            }
             let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
             if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
                 // Names of files are made of it.
@@ -166,8 +120,54 @@ impl Config {
         }
         names.sort_unstable();
         let twice = names.iter().zip(names.iter().skip(1)).find(|(one, next)| one == next);
-        twice.map_or(Ok(()), |(name, _)| Err(format!("{name} is there twice: give each a name")))
+        if let Some((name, _)) = twice {
+            return Err(format!("{name} is there twice: give each a name"));
+        }
+        self.check_files()
     }
+
+    /// A file is read by one source, or written by one output.
+    fn check_files(&self) -> Result<(), String> {
+        let sources = self.sources.iter().filter_map(|source| {
+            let path = source.file.as_deref()?;
+            Some((format!("source {}", source.name()), found(path)))
+        });
+        let files = self
+            .outputs
+            .file
+            .iter()
+            .map(|output| (format!("output {}", output.name), found(&output.path)));
+        let mut users: BTreeMap<PathBuf, String> = BTreeMap::new();
+        for (user, path) in sources.chain(files) {
+            // A device or a pipe is not torn by two.
+            if path.exists() && !path.is_file() {
+                continue;
+            }
+            if let Some(other) = users.insert(path.clone(), user.clone()) {
+                let path = path.display();
+                return Err(format!(
+                    "{other} and {user} share {path}: give each a file of its own"
+                ));
+            }
+        }
+        match self.outputs.stdout.as_slice() {
+            [one, other, ..] => Err(format!(
+                "output {} and output {} share standard output: leave one out",
+                one.name, other.name
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Where a file is, by whatever way it is named: it need not be there yet.
+fn found(path: &Path) -> PathBuf {
+    let there = |path: &Path| path.canonicalize().ok();
+    let beside = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Some(there(folder.unwrap_or_else(|| Path::new(".")))?.join(path.file_name()?))
+    };
+    there(path).or_else(beside).unwrap_or_else(|| path.to_owned())
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
-//! `[[output.KIND]]`: each kind of output has its keys, and those that all have.
+//! `[[output.KIND]]`: each kind of output has its keys, those of its groups, and those that all have.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::{Bytes, Span};
+use super::value::{self, Bytes, Span};
+use crate::feed::output::syslog::{Address, Framing};
+use crate::feed::output::tls::Tls;
 
 /// All outputs.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -38,6 +40,18 @@ pub struct Outputs {
 }
 
 impl Outputs {
+    /// What all have, in the order of their kinds.
+    pub fn common(&self) -> impl Iterator<Item = Common> {
+        let all = self.stdout.iter().map(Stdout::common);
+        let all = all.chain(self.file.iter().map(File::common));
+        let all = all.chain(self.syslog.iter().map(Syslog::common));
+        let all = all.chain(self.elasticsearch.iter().map(Elastic::common));
+        let all = all.chain(self.splunk.iter().map(Splunk::common));
+        let all = all.chain(self.loki.iter().map(Loki::common));
+        let all = all.chain(self.http.iter().map(Http::common));
+        all.chain(self.nats.iter().map(Nats::common))
+    }
+
     /// The names of all, in the order of their kinds.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let all = self.stdout.iter().map(|o| &o.name);
@@ -62,12 +76,85 @@ pub struct Common {
     pub filter: Option<String>,
     /// Bytes of events that wait in memory.
     pub queue: Option<Bytes>,
+    /// Bytes of events that wait on disk, of sources that cannot be read again.
+    pub spool: Option<Bytes>,
 }
 
-/// Declares a kind of output: its keys behind those that all have. serde's `flatten` would lose
-/// the line of an unknown key.
+/// Declares the kinds of outputs: the groups of keys that a kind has are put behind its own, and
+/// those that all have before them. serde's `flatten` would lose the line of an unknown key.
 macro_rules! outputs {
-    ($($(#[$about:meta])* $kind:ident { $($(#[$doc:meta])* $key:ident: $type:ty,)* })*) => { $(
+    ($($(#[$about:meta])* $kind:ident $([$($group:ident)*])? { $($own:tt)* })*) => { $(
+        outputs!(@kind [$($($group)*)?] { $(#[$about])* $kind } { $($own)* });
+    )* };
+
+    // Requests, which have many events each.
+    (@kind [requests $($group:ident)*] { $(#[$about:meta])* $kind:ident } { $($key:tt)* }) => {
+        outputs!(@kind [server $($group)*] { $(#[$about])* $kind } {
+            $($key)*
+            /// Events of a request.
+            batch_events: Option<usize>,
+            /// Bytes of a request.
+            batch_bytes: Option<Bytes>,
+            /// How long an event waits for others.
+            linger: Option<Span>,
+        });
+
+        impl $kind {
+            /// The keys of requests.
+            pub fn requests(&self) -> Requests {
+                Requests {
+                    url: self.url.clone(),
+                    login: self.login.clone(),
+                    tls: self.tls(),
+                    timeout: self.timeout,
+                    batch_events: self.batch_events,
+                    batch_bytes: self.batch_bytes,
+                    linger: self.linger,
+                }
+            }
+        }
+    };
+
+    // A server that wants to know who comes.
+    (@kind [server $($group:ident)*] $kind:tt { $($key:tt)* }) => {
+        outputs!(@kind [tls $($group)*] $kind {
+            /// Where it is: `https://host:9200`, `nats://host:4222`.
+            url: String,
+            $($key)*
+            /// Who comes: a user and his password, a token, a key.
+            login: Option<Login>,
+        });
+    };
+
+    // Anybody at the other end of a connection.
+    (@kind [tls $($group:ident)*] { $(#[$about:meta])* $kind:ident } { $($key:tt)* }) => {
+        outputs!(@kind [$($group)*] { $(#[$about])* $kind } {
+            $($key)*
+            /// How long connecting, a request or an acknowledgement may take.
+            timeout: Option<Span>,
+            /// Authorities to trust.
+            ca_file: Option<PathBuf>,
+            /// Our certificate.
+            cert_file: Option<PathBuf>,
+            /// Its key.
+            key_file: Option<PathBuf>,
+        });
+
+        impl $kind {
+            /// Whom to trust, and who we are.
+            pub fn tls(&self) -> Tls {
+                Tls {
+                    ca_file: self.ca_file.clone(),
+                    cert_file: self.cert_file.clone(),
+                    key_file: self.key_file.clone(),
+                }
+            }
+        }
+    };
+
+    (@kind [] { $(#[$about:meta])* $kind:ident } {
+        $($(#[$doc:meta])* $key:ident: $type:ty,)*
+    }) => {
         $(#[$about])*
         #[derive(Debug, Clone, Default, Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -75,11 +162,15 @@ macro_rules! outputs {
             /// Its name, in messages, metrics and the files of its state.
             pub name: String,
             /// What events are rendered to, as `--format`.
+            #[serde(default, deserialize_with = "value::format")]
             pub format: Option<String>,
             /// Which events it gets; all by default.
+            #[serde(default, deserialize_with = "value::filter")]
             pub filter: Option<String>,
             /// Bytes of events that wait in memory.
             pub queue: Option<Bytes>,
+            /// Bytes of events that wait on disk, of sources that cannot be read again.
+            pub spool: Option<Bytes>,
             $($(#[$doc])* pub $key: $type,)*
         }
 
@@ -91,10 +182,11 @@ macro_rules! outputs {
                     format: self.format.clone(),
                     filter: self.filter.clone(),
                     queue: self.queue,
+                    spool: self.spool,
                 }
             }
         }
-    )* };
+    };
 }
 
 outputs! {
@@ -111,149 +203,87 @@ outputs! {
         rotate_time: Option<Span>,
         /// Keep so many.
         keep: Option<u32>,
-        /// `zstd`: pack finished ones.
-        compress: Option<String>,
+        /// Pack finished ones.
+        compress: Option<Compress>,
     }
 
     /// Syslog.
-    Syslog {
+    Syslog [tls] {
         /// `unix:PATH`, `udp://HOST:PORT`, `tcp://HOST:PORT`, `tls://HOST:PORT`.
-        address: String,
+        address: Address,
         /// `octets` or `lines`, of a stream.
-        framing: Option<String>,
+        framing: Option<Framing>,
         /// 0 to 23; 16 (local0) by default.
         facility: Option<u8>,
         /// 0 to 7; 6 (informational) by default.
         severity: Option<u8>,
         /// APP-NAME; pfscope by default.
         app: Option<String>,
-        /// How long connecting or writing may take.
-        timeout: Option<Span>,
-        /// Authorities to trust.
-        ca_file: Option<PathBuf>,
-        /// Our certificate.
-        cert_file: Option<PathBuf>,
-        /// Its key.
-        key_file: Option<PathBuf>,
     }
 
     /// Elasticsearch or OpenSearch.
-    Elastic {
-        /// `https://host:9200`.
-        url: String,
+    Elastic [requests] {
         /// Index or data stream.
         index: String,
-        /// Login: a user and his password, or an API key.
-        login: Option<Login>,
-        /// Events of a request.
-        batch_events: Option<usize>,
-        /// Bytes of a request.
-        batch_bytes: Option<Bytes>,
-        /// How long an event waits for others.
-        linger: Option<Span>,
-        /// How long a request may take.
-        timeout: Option<Span>,
-        /// Authorities to trust.
-        ca_file: Option<PathBuf>,
-        /// Our certificate.
-        cert_file: Option<PathBuf>,
-        /// Its key.
-        key_file: Option<PathBuf>,
     }
 
     /// Splunk's HTTP Event Collector.
-    Splunk {
-        /// `https://host:8088`.
-        url: String,
-        /// The token's place.
-        login: Option<Login>,
+    Splunk [requests] {
         /// Index.
         index: Option<String>,
         /// Source type.
         sourcetype: Option<String>,
-        /// Events of a request.
-        batch_events: Option<usize>,
-        /// Bytes of a request.
-        batch_bytes: Option<Bytes>,
-        /// How long an event waits for others.
-        linger: Option<Span>,
-        /// How long a request may take.
-        timeout: Option<Span>,
-        /// Authorities to trust.
-        ca_file: Option<PathBuf>,
-        /// Our certificate.
-        cert_file: Option<PathBuf>,
-        /// Its key.
-        key_file: Option<PathBuf>,
+        /// Waits until the indexers have the events, as the token asks for (`useACK`).
+        #[serde(default)]
+        indexer_ack: bool,
     }
 
     /// Loki.
-    Loki {
-        /// `http://host:3100`.
-        url: String,
+    Loki [requests] {
         /// The stream's labels.
         labels: BTreeMap<String, String>,
         /// `X-Scope-OrgID`.
         tenant: Option<String>,
-        /// Login.
-        login: Option<Login>,
-        /// Events of a request.
-        batch_events: Option<usize>,
-        /// Bytes of a request.
-        batch_bytes: Option<Bytes>,
-        /// How long an event waits for others.
-        linger: Option<Span>,
-        /// How long a request may take.
-        timeout: Option<Span>,
-        /// Authorities to trust.
-        ca_file: Option<PathBuf>,
-        /// Our certificate.
-        cert_file: Option<PathBuf>,
-        /// Its key.
-        key_file: Option<PathBuf>,
     }
 
     /// Lines of JSON by POST.
-    Http {
-        /// Where to.
-        url: String,
+    Http [requests] {
         /// Other headers.
         headers: Option<BTreeMap<String, String>>,
-        /// Login.
-        login: Option<Login>,
-        /// Events of a request.
-        batch_events: Option<usize>,
-        /// Bytes of a request.
-        batch_bytes: Option<Bytes>,
-        /// How long an event waits for others.
-        linger: Option<Span>,
-        /// How long a request may take.
-        timeout: Option<Span>,
-        /// Authorities to trust.
-        ca_file: Option<PathBuf>,
-        /// Our certificate.
-        cert_file: Option<PathBuf>,
-        /// Its key.
-        key_file: Option<PathBuf>,
     }
 
     /// NATS JetStream.
-    Nats {
-        /// `nats://host:4222` or `tls://host:4222`.
-        url: String,
+    Nats [server] {
         /// Subject.
         subject: String,
-        /// Login.
-        login: Option<Login>,
-        /// How long connecting, or an acknowledgement, may take.
-        timeout: Option<Span>,
-        /// Authorities to trust.
-        ca_file: Option<PathBuf>,
-        /// Our certificate.
-        cert_file: Option<PathBuf>,
-        /// Its key.
-        key_file: Option<PathBuf>,
     }
+}
+
+/// What outputs have that post.
+#[derive(Debug, Clone)]
+pub struct Requests {
+    /// Where to.
+    pub url: String,
+    /// Who comes.
+    pub login: Option<Login>,
+    /// Whom to trust, and who we are.
+    pub tls: Tls,
+    /// How long a request may take.
+    pub timeout: Option<Span>,
+    /// Events of a request.
+    pub batch_events: Option<usize>,
+    /// Bytes of a request.
+    pub batch_bytes: Option<Bytes>,
+    /// How long an event waits for others.
+    pub linger: Option<Span>,
+}
+
+/// How finished files are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compress {
+    /// By Zstandard.
+    Zstd,
 }
 
 /// `login = { user = "u", password_file = "…" }` or `{ token_file = "…" }`; the secret in a file

@@ -43,6 +43,13 @@ fn what_is_wrong_is_said_with_its_line() {
         ("\"30s\"", "\"soon\"", "line 3, column 13: 'soon' is not a time"),
         ("password_file", "password", "line 13, column 24: unknown field `password`"),
         ("[[source]]", "[[source", "line 5, column "),
+        ("action block", "acton block", "line 18, column 10: wrong filter:\n  acton block\n"),
+        ("filter =", "format =", "line 18, column 10: format 'action block' is not ecs"),
+        (
+            "filter = \"action block\"",
+            "[[output.syslog]]\naddress = \"x\"",
+            "line 19, column 11: 'x'",
+        ),
     ] {
         let wrong = Config::parse(&SMALL.replacen(from, to, 1)).unwrap_err();
         assert!(wrong.starts_with(expected), "{to}: {wrong}");
@@ -53,11 +60,28 @@ fn what_is_wrong_is_said_with_its_line() {
 fn what_does_not_go_together_is_said() {
     for (from, to, expected) in [
         ("file = \"/var/log/pflog\"", "device = \"pflog0\"", "follow and from_start are for files"),
-        ("file = \"/var/log/pflog\"", "name = \"x\"", "either a file or a device"),
+        ("file = \"/var/log/pflog\"", "name = \"x\"", "either a file, a device or vici"),
         ("follow = true", "from_start = true", "from_start needs follow"),
+        ("follow = true", "ring = \"16MiB\"", "are for devices"),
+        ("queue = \"16MiB\"", "spool = \"16KiB\"", "output siem: spool: 16384 bytes are too few"),
+        (
+            "file = \"/var/log/pflog\"\nfollow = true",
+            "vici = \"http://x\"",
+            "source http://x: vici: ",
+        ),
         ("name = \"screen\"", "name = \"siem\"", "output siem is there twice"),
         ("name = \"screen\"", "name = \"../x\"", "a name has letters"),
         ("name = \"screen\"", "name = \".\"", "a name has letters"),
+        (
+            "name = \"screen\"",
+            "name = \"a\"\n[[output.stdout]]\nname = \"b\"",
+            "share standard output",
+        ),
+        (
+            "[[output.stdout]]",
+            "[[output.file]]\nname = \"x\"\npath = \"/etc/../var/log/pflog\"\n[[output.stdout]]",
+            "source /var/log/pflog and output x share /var/log/pflog: give each a file of its own",
+        ),
     ] {
         let wrong = Config::parse(&SMALL.replacen(from, to, 1)).unwrap_err();
         assert!(wrong.contains(expected), "{to}: {wrong}");

@@ -1,9 +1,13 @@
-//! Values with a unit: `"30s"`, `"64MiB"`.
+//! Values with a unit, `"30s"` or `"64MiB"`, and words that are understood elsewhere, looked at where
+//! their line is known.
 
 use std::time::Duration;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
+
+use crate::feed::format::Format;
+use crate::filter::Filter;
 
 /// A length of time: `"500ms"`, `"30s"`, `"1m 30s"`, `"1h"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,4 +41,19 @@ impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         bytesize::ByteSize::deserialize(deserializer).map(|size| Self(size.as_u64()))
     }
+}
+
+/// The name of a format.
+pub(super) fn format<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let word = String::deserialize(from)?;
+    word.parse::<Format>().map_err(D::Error::custom)?;
+    Ok(Some(word))
+}
+
+/// A filter's expression.
+pub(super) fn filter<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let words = String::deserialize(from)?;
+    let wrong = |wrong| D::Error::custom(format_args!("wrong filter:\n{wrong}"));
+    Filter::parse(&words).map_err(wrong)?;
+    Ok(Some(words))
 }

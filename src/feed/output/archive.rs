@@ -183,12 +183,8 @@ impl Output for Archive {
             self.rotate()?;
             let output = self.open()?;
             let (before, mut count) = (output.lost(), 0);
-            let mut line = Vec::new();
-            for (_, event) in pending.events(parcel) {
-                line.clear();
-                line.extend_from_slice(event.text);
-                line.push(b'\n');
-                output.record(&line);
+            for line in pending.places().iter().filter_map(|&at| parcel.line(at)) {
+                output.record(line);
                 count += 1;
                 if output.waiting() >= AT_ONCE {
                     break;

@@ -2,13 +2,20 @@
 //!
 //! Messages go out in a window: so many wait for their acknowledgement at once. Each carries the
 //! event's id as `Nats-Msg-Id`, by which the server leaves out what it has already got (within
-//! the stream's duplicate window), and asks for its acknowledgement at a subject of its own, which
-//! ends in its number. A connection that was lost takes with it what was not acknowledged: that is
-//! sent again on a new one, for which the login is read anew.
+//! the stream's duplicate window). A connection that was lost takes with it what was not
+//! acknowledged: that is sent again on a new one, for which the login is read anew.
+//!
+//! An acknowledgement costs both sides as much as the message. So the messages of a parcel are a
+//! chain: each names the one before it as `Nats-Expected-Last-Msg-Id`, and the stream takes it only
+//! if that is its last one. Then an acknowledgement, which the first asks for and one in [`SEGMENT`],
+//! is one of all before it, if the stream's numbers have grown by as many. Where somebody else publishes to the stream at the same time, or the stream
+//! refuses one, or has one already, the chain breaks: what is not sure is sent again one by one,
+//! each with an acknowledgement of its own, and for a while so are the parcels after it.
 
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::ops::Range;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
@@ -17,7 +24,7 @@ use std::time::Duration;
 use async_nats::subject::Subject;
 use async_nats::{
     Client, ConnectOptions, Event, HeaderMap, HeaderName, HeaderValue, Message, PublishErrorKind,
-    StatusCode, Subscriber,
+    ServerAddr, StatusCode, Subscriber,
 };
 use bytes::BytesMut;
 use futures_util::Stream;
@@ -31,7 +38,14 @@ use super::{Fate, Output, Pending, Trouble};
 use crate::feed::parcel::Parcel;
 
 /// Messages that wait for their acknowledgement at once.
-const WINDOW: usize = 8192;
+const WINDOW: u64 = 8192;
+/// As many as the client has room for.
+const IN_CLIENT: usize = 8192;
+/// Messages of a chain that are acknowledged together.
+const SEGMENT: usize = 128;
+/// After so many breaks of a chain in turn the next one is not put off for longer: two to the
+/// power of it parcels.
+const MOST_BREAKS: u32 = 8;
 /// How long nothing is heard before it is asked whether the connection is still there.
 const TICK: Duration = Duration::from_millis(100);
 /// JSStreamMessageExceedsMaximumErr (the server's errors.json): more than the stream's
@@ -72,15 +86,19 @@ pub struct Nats {
     subject: Subject,
     runtime: Runtime,
     connected: Option<Connected>,
+    /// Calls for which each message asks for its own acknowledgement.
+    singly: u32,
+    /// Chains that broke in turn.
+    breaks: u32,
 }
 
 /// A connection. Its end is a task of the runtime: it is dropped inside of it.
 struct Connected {
     client: Client,
-    /// Where acknowledgements come to, but for the message's number.
+    /// Where acknowledgements come to, but for their number.
     inbox: String,
     acks: Subscriber,
-    /// The number of the next message.
+    /// The number of the next acknowledgement.
     next: u64,
     /// The connection was closed, if only for a moment.
     lost: Arc<AtomicBool>,
@@ -106,7 +124,7 @@ impl Nats {
             .enable_all()
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Self { settings, subject, runtime, connected: None })
+        Ok(Self { settings, subject, runtime, connected: None, singly: 0, breaks: 0 })
     }
 
     fn trouble(&self, why: impl fmt::Display) -> Trouble {
@@ -123,6 +141,12 @@ impl Nats {
         let connected = self.runtime.block_on(connect(&self.settings));
         connected.map_err(|why| self.trouble(why))
     }
+}
+
+/// Host and port of the server at an address.
+pub fn server(url: &str) -> Option<(String, u16)> {
+    let address: ServerAddr = url.parse().ok()?;
+    Some((address.host().to_owned(), address.port()))
 }
 
 fn tls_is_asked_for(settings: &Settings) -> bool {
@@ -145,9 +169,9 @@ fn options(settings: &Settings, lost: Arc<AtomicBool>) -> Result<ConnectOptions,
     let options = ConnectOptions::new()
         .name("pfscope")
         .connection_timeout(settings.timeout)
-        .client_capacity(WINDOW)
+        .client_capacity(IN_CLIENT)
         // Acknowledgements that have nowhere to go are thrown away.
-        .subscription_capacity(2 * WINDOW)
+        .subscription_capacity(2 * IN_CLIENT)
         // Going on is this output's own work; the client tries once more, then ends.
         .max_reconnects(1)
         .event_callback(move |event| {
@@ -180,6 +204,12 @@ fn options(settings: &Settings, lost: Arc<AtomicBool>) -> Result<ConnectOptions,
 #[derive(Deserialize)]
 struct Ack {
     error: Option<AckError>,
+    /// The message's number in the stream.
+    #[serde(default)]
+    seq: u64,
+    /// It had the message already.
+    #[serde(default)]
+    duplicate: bool,
 }
 
 #[derive(Deserialize)]
@@ -190,43 +220,77 @@ struct AckError {
     description: String,
 }
 
-/// What an answer says.
-fn fate(message: &Message) -> Fate {
+/// What an answer says, and the number under which the stream has taken the message just now.
+fn fate(message: &Message) -> (Fate, Option<u64>) {
     if message.status == Some(StatusCode::NO_RESPONDERS) {
-        return Fate::Again("no stream takes the subject".to_owned());
+        return (Fate::Again("no stream takes the subject".to_owned()), None);
     }
-    match serde_json::from_slice::<Ack>(&message.payload) {
-        Ok(Ack { error: None }) => Fate::Taken,
-        Ok(Ack { error: Some(error) }) if error.err_code == TOO_LARGE => {
+    let fate = match serde_json::from_slice::<Ack>(&message.payload) {
+        Ok(Ack { error: None, duplicate: true, .. }) => Fate::Taken,
+        Ok(Ack { error: None, seq, .. }) => return (Fate::Taken, Some(seq)),
+        Ok(Ack { error: Some(error), .. }) if error.err_code == TOO_LARGE => {
             Fate::Refused(error.description)
         }
-        Ok(Ack { error: Some(error) }) => Fate::Again(error.description),
+        Ok(Ack { error: Some(error), .. }) => Fate::Again(error.description),
         Err(error) => Fate::Again(format!("no answer of a stream: {error}")),
-    }
+    };
+    (fate, None)
+}
+
+/// What an acknowledgement is for.
+struct Asked {
+    /// The messages, by their places in the flight.
+    places: Range<usize>,
+    /// How many of them are on their way.
+    open: u64,
 }
 
 /// The messages of one call, and what was heard of them.
 struct Flight<'c> {
     connected: &'c mut Connected,
-    /// The number of the first.
+    /// Each message names the one before it, and few ask for an acknowledgement.
+    chained: bool,
+    /// A link of the chain is missing, or it cannot be told whether one is.
+    broken: bool,
+    /// The number in the stream of the message that was acknowledged last, of a chain.
+    reached: Option<u64>,
+    /// The number of the first acknowledgement.
     first: u64,
-    /// By number, from the first.
+    /// What was asked, by number from the first, until it is answered.
+    asked: Vec<Option<Asked>>,
+    /// Of each message.
     fates: Vec<Option<Fate>>,
     /// Of how many nothing was heard yet.
-    open: usize,
+    open: u64,
 }
 
-impl Flight<'_> {
+impl<'c> Flight<'c> {
+    fn new(connected: &'c mut Connected, chained: bool) -> Self {
+        let (first, asked, fates) = (connected.next, Vec::new(), Vec::new());
+        let (broken, reached, open) = (false, None, 0);
+        Self { connected, chained, broken, reached, first, asked, fates, open }
+    }
+
     /// Notes an acknowledgement.
     fn hear(&mut self, message: &Message) {
         let number = message.subject.rsplit_once('.').and_then(|(_, number)| number.parse().ok());
         let at = number.and_then(|number: u64| number.checked_sub(self.first));
-        let place = at.and_then(|at| self.fates.get_mut(usize::try_from(at).ok()?));
-        if let Some(place) = place
-            && place.is_none()
-        {
-            *place = Some(fate(message));
-            self.open -= 1;
+        let asked = at.and_then(|at| self.asked.get_mut(usize::try_from(at).ok()?)?.take());
+        let Some(Asked { places, open }) = asked else { return };
+        self.open -= open;
+        let (fate, number) = fate(message);
+        if self.chained {
+            // As many numbers further as messages, with none of others in between: else this one
+            // would not have been taken.
+            let expected = self.reached.map(|reached| reached.saturating_add(open));
+            if number.is_none() || expected.is_some_and(|expected| number != Some(expected)) {
+                self.broken = true;
+                return;
+            }
+            self.reached = number;
+        }
+        for place in self.fates.get_mut(places).unwrap_or_default() {
+            place.get_or_insert_with(|| fate.clone());
         }
     }
 
@@ -267,7 +331,18 @@ impl Flight<'_> {
         }
     }
 
-    /// Publishes all that is pending, and hears of all. Why it ended early.
+    /// Hears of messages until so many are open. Why nothing will be heard.
+    async fn await_acks(&mut self, open: u64, timeout: Duration) -> Result<(), String> {
+        while self.open > open {
+            // Several at once: the client writes what it has, and does not wake up for each.
+            self.listen(Some(timeout)).await?;
+            self.listen(None).await?;
+        }
+        Ok(())
+    }
+
+    /// Publishes all that is pending, and hears of all; a chain that breaks ends it. Why it ended
+    /// early.
     async fn publish(
         &mut self,
         subject: &Subject,
@@ -275,41 +350,107 @@ impl Flight<'_> {
         pending: &Pending,
         timeout: Duration,
     ) -> Result<(), String> {
-        let name = HeaderName::from_static("Nats-Msg-Id");
+        let id = HeaderName::from_static("Nats-Msg-Id");
+        let before = HeaderName::from_static("Nats-Expected-Last-Msg-Id");
         let mut payloads = BytesMut::with_capacity(parcel.size());
-        for (_, event) in pending.events(parcel) {
-            // Several at once: the client writes what it has, and does not wake up for each.
+        let (count, most) = (pending.places().len(), if self.chained { SEGMENT } else { 1 });
+        let (mut last, mut start, mut waiting) = (None, 0, 0);
+        for (place, (_, event)) in pending.events(parcel).enumerate() {
             if self.open >= WINDOW {
-                while self.open > WINDOW / 2 {
-                    self.listen(Some(timeout)).await?;
-                    self.listen(None).await?;
-                }
+                self.await_acks(WINDOW / 2, timeout).await?;
             }
+            if self.broken {
+                break;
+            }
+            let name = HeaderValue::from(event.id.to_string());
             let mut headers = HeaderMap::new();
-            headers.insert(name.clone(), HeaderValue::from(event.id.to_string()));
+            if let Some(last) = last.replace(name.clone()).filter(|_| self.chained) {
+                headers.insert(before.clone(), last);
+            }
+            headers.insert(id.clone(), name);
             payloads.extend_from_slice(event.text);
             let payload = payloads.split().freeze();
-            let reply = format!("{}.{}", self.connected.inbox, self.connected.next);
-            let client = &self.connected.client;
-            let publishing =
-                client.publish_with_reply_and_headers(subject.clone(), reply, headers, payload);
-            let published = tokio::time::timeout(timeout, publishing).await;
-            let fate = match published.map_err(|_| "the connection takes nothing")? {
-                Ok(()) => None,
+            let asks = place == 0 || place + 1 - start >= most || place + 1 == count;
+            let published = {
+                let Connected { client, inbox, next, .. } = &*self.connected;
+                let subject = subject.clone();
+                let mut publishing = pin!(async {
+                    if asks {
+                        let reply = format!("{inbox}.{next}");
+                        client
+                            .publish_with_reply_and_headers(subject, reply, headers, payload)
+                            .await
+                    } else {
+                        client.publish_with_headers(subject, headers, payload).await
+                    }
+                });
+                // There is room as a rule, and a timer costs as much as the rest.
+                match poll_fn(|context| Poll::Ready(publishing.as_mut().poll(context))).await {
+                    Poll::Ready(published) => published,
+                    Poll::Pending => tokio::time::timeout(timeout, publishing)
+                        .await
+                        .map_err(|_| "the connection takes nothing")?,
+                }
+            };
+            match published {
+                Ok(()) => {
+                    self.fates.push(None);
+                    waiting += 1;
+                    self.open += 1;
+                    if asks {
+                        self.connected.next += 1;
+                        self.asked.push(Some(Asked { places: start..place + 1, open: waiting }));
+                        (start, waiting) = (place + 1, 0);
+                        self.listen(None).await?;
+                    }
+                }
                 Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
-                    Some(Fate::Refused(error.to_string()))
+                    self.fates.push(Some(Fate::Refused(error.to_string())));
+                    // It is no link of the chain, and asks for nothing.
+                    self.broken |= self.chained;
+                    start = if self.chained { start } else { place + 1 };
                 }
                 Err(error) => return Err(error.to_string()),
-            };
-            self.connected.next += 1;
-            self.open += usize::from(fate.is_none());
-            self.fates.push(fate);
+            }
         }
-        while self.open > 0 {
-            self.listen(Some(timeout)).await?;
-            self.listen(None).await?;
+        // What asked for nothing is not heard of.
+        self.await_acks(waiting, timeout).await
+    }
+}
+
+impl Nats {
+    /// Sends what is pending once. True if a chain broke: what is still pending then goes one by
+    /// one.
+    fn fly(&mut self, parcel: &Parcel, pending: &mut Pending) -> Result<bool, Trouble> {
+        let mut connected = self.connected()?;
+        let mut flight = Flight::new(&mut connected, self.singly == 0);
+        let publishing = flight.publish(&self.subject, parcel, pending, self.settings.timeout);
+        let ended = self.runtime.block_on(publishing);
+        let Flight { chained, broken, mut fates, .. } = flight;
+        if broken && ended.is_ok() {
+            // What is behind it comes in its order.
+            let sure = fates.iter().position(Option::is_none).unwrap_or(fates.len());
+            fates.truncate(sure);
         }
-        Ok(())
+        // What a connection's end leaves open is sent again on another.
+        self.connected = ended.is_ok().then_some(connected);
+        let unheard = |fate: Option<Fate>| fate.unwrap_or_else(|| Fate::Again(String::new()));
+        let fates: Vec<_> = fates.into_iter().map(unheard).collect();
+        let again = pending.apply(&fates);
+        self.breaks = match (chained, broken || ended.is_err()) {
+            (true, true) => (self.breaks + 1).min(MOST_BREAKS),
+            (true, false) => 0,
+            (false, _) => self.breaks,
+        };
+        self.singly = if chained && (broken || ended.is_err()) {
+            1 << self.breaks
+        } else {
+            self.singly.saturating_sub(1)
+        };
+        match (ended, again) {
+            (Err(why), _) | (Ok(()), Some(why)) => Err(self.trouble(why)),
+            (Ok(()), None) => Ok(broken),
+        }
     }
 }
 
@@ -317,22 +458,8 @@ impl Output for Nats {
     fn send(&mut self, parcel: &Parcel, pending: &mut Pending) -> Result<(), Trouble> {
         let runtime = self.runtime.handle().clone();
         let _inside = runtime.enter();
-        let mut connected = self.connected()?;
-        let first = connected.next;
-        let mut flight = Flight { connected: &mut connected, first, fates: Vec::new(), open: 0 };
-        let publishing = flight.publish(&self.subject, parcel, pending, self.settings.timeout);
-        let ended = self.runtime.block_on(publishing);
-        let unheard = |fate: Option<Fate>| fate.unwrap_or_else(|| Fate::Again(String::new()));
-        let fates: Vec<_> = flight.fates.into_iter().map(unheard).collect();
-        // What a connection's end leaves open is sent again on another.
-        if ended.is_ok() {
-            self.connected = Some(connected);
-        }
-        let again = pending.apply(&fates);
-        match (ended, again) {
-            (Err(why), _) | (Ok(()), Some(why)) => Err(self.trouble(why)),
-            (Ok(()), None) => Ok(()),
-        }
+        while self.fly(parcel, pending)? {}
+        Ok(())
     }
 
     fn check(&mut self) -> Result<(), Trouble> {

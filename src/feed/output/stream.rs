@@ -19,9 +19,8 @@ pub struct Stdout {
 impl Output for Stdout {
     fn send(&mut self, parcel: &Parcel, pending: &mut Pending) -> Result<(), Trouble> {
         let mut text = Vec::new();
-        for (_, event) in pending.events(parcel) {
-            text.extend_from_slice(event.text);
-            text.push(b'\n');
+        for line in pending.places().iter().filter_map(|&at| parcel.line(at)) {
+            text.extend_from_slice(line);
         }
         // Not through `io::Stdout`, which the command line holds for its own output.
         let out = io::stdout().as_fd().try_clone_to_owned().map(File::from);

@@ -1,8 +1,11 @@
 //! Whom TLS trusts, and as whom it speaks: the same for every output.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use openssl_probe::ProbeResult;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -87,6 +90,18 @@ impl Tls {
                 .map_err(|error| format!("{}: {error}", key_file.display())),
         }
     }
+}
+
+/// Where the system keeps the authorities that it trusts: files and folders, with what they are
+/// links to.
+pub fn authorities() -> Vec<PathBuf> {
+    let ProbeResult { cert_file, cert_dir, .. } = openssl_probe::probe();
+    let mut all: Vec<_> = cert_file.into_iter().chain(cert_dir).collect();
+    let entries = all.iter().filter_map(|path| fs::read_dir(path).ok()).flatten().flatten();
+    let folder = |entry: fs::DirEntry| Some(entry.path().canonicalize().ok()?.parent()?.to_owned());
+    let folders: BTreeSet<_> = entries.filter_map(folder).collect();
+    all.extend(folders);
+    all
 }
 
 /// The certificates of a file: at least one.

@@ -168,7 +168,7 @@ pub(super) struct Documents {
     other: Clock,
     ids: Ids,
     /// Without a stream they are those of the frames.
-    sequence: Sequence,
+    pub(super) sequence: Sequence,
     namer: Namer,
 }
 

@@ -56,6 +56,7 @@ impl Documents {
             e.members(r#","module":"pf","dataset":"pf.notice""#);
             e.bytes(key!("provider"), &notice.source);
             e.string(key!("id"), |out| self.ids.push_happening(out, notice));
+            self.sequence.describe_in_stream(e);
             if let What::Loss(loss) = &notice.what {
                 e.string(key!("start"), |out| {
                     self.other.push_rfc3339(out, loss.since, Precision::Micros);

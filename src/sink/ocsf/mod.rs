@@ -79,7 +79,7 @@ pub(super) struct Events {
     other: Clock,
     ids: Ids,
     /// Without a stream they are those of the frames.
-    sequence: Sequence,
+    pub(super) sequence: Sequence,
     namer: Namer,
 }
 
@@ -182,6 +182,7 @@ impl Events {
                 r#","version":"1.8.0","profiles":["host","datetime"],"product":{"name":"pf"}"#,
             );
             e.string(key!("uid"), |out| self.ids.push_happening(out, notice));
+            self.sequence.describe_in_stream(e);
             e.bytes(key!("log_provider"), &notice.source);
             e.close();
             self.describe_device(None, e);

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::CertificateDer;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
-use ureq::{Agent, Body, http};
+use ureq::{Agent, Body, Proxy, http};
 
 use super::Answer;
 use crate::feed::output::Trouble;
@@ -43,6 +43,17 @@ pub struct Settings {
     pub tls: Tls,
     /// How long a request may take in all.
     pub timeout: Duration,
+}
+
+/// Host and port of whom an address leads to: the server, and the proxy that the environment names.
+pub fn servers(url: &str) -> Vec<(String, u16)> {
+    let uri: Option<http::Uri> = url.parse().ok();
+    let server = uri.as_ref().and_then(|uri| {
+        let port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+        Some((uri.host()?.to_owned(), uri.port_u16().unwrap_or(port)))
+    });
+    let proxy = Proxy::try_from_env().map(|proxy| (proxy.host().to_owned(), proxy.port()));
+    server.into_iter().chain(proxy).collect()
 }
 
 /// A server, with its connections.
@@ -142,7 +153,8 @@ impl Client {
         })
     }
 
-    fn trouble(&self, why: impl fmt::Display) -> Trouble {
+    /// Trouble with this server.
+    pub(super) fn trouble(&self, why: impl fmt::Display) -> Trouble {
         Trouble::new(format!("{}: {why}", self.name()))
     }
 }

@@ -13,11 +13,11 @@ mod splunk;
 use std::fmt;
 use std::time::Duration;
 
-pub use client::{Auth, Client, Settings};
+pub use client::{Auth, Client, Settings, servers};
 pub use elastic::Elastic;
 pub use lines::Lines;
 pub use loki::Loki;
-pub use splunk::Splunk;
+pub use splunk::{Splunk, channel};
 
 use super::{Fate, Output, Pending, Trouble};
 use crate::feed::parcel::{Event, Parcel};
@@ -59,6 +59,15 @@ pub trait Dialect: Send {
 
     /// What the answer to so many events means.
     fn verdict(&self, answer: &Answer, events: usize) -> Verdict;
+
+    /// Waits until the server has for good what an answer took, where the answer itself does not
+    /// say so.
+    ///
+    /// # Errors
+    /// Why it is not to be had for sure; it is sent again.
+    fn confirm(&self, _client: &Client, _answer: &Answer) -> Result<(), Trouble> {
+        Ok(())
+    }
 }
 
 /// An output that speaks HTTP.
@@ -108,7 +117,10 @@ impl<D: Dialect> Http<D> {
             after: answer.after,
         };
         match self.dialect.verdict(&answer, count) {
-            Verdict::All => pending.settle_first(count),
+            Verdict::All => {
+                self.dialect.confirm(&self.client, &answer)?;
+                pending.settle_first(count);
+            }
             Verdict::Each(fates) => {
                 if let Some(why) = pending.apply(&fates) {
                     return Err(trouble(why));

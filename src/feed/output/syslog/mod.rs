@@ -11,6 +11,7 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use serde::Deserialize;
 pub use wire::Address;
 
 use super::tls::Tls;
@@ -28,7 +29,8 @@ const EMSGSIZE: i32 = rustix::io::Errno::MSGSIZE.raw_os_error();
 const AT_ONCE: usize = 256 * 1024;
 
 /// How messages follow each other on a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Framing {
     /// Each behind its length (RFC 6587, 3.4.1).
     #[default]

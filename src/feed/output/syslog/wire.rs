@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
+use serde::Deserialize;
 
 use crate::feed::output::tls::Tls;
 
@@ -19,7 +20,8 @@ const VERDICT: Duration = Duration::from_millis(200);
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Where syslog goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Address {
     /// A socket of this machine, `/dev/log` for one: datagrams, or else a stream.
     Unix(PathBuf),
@@ -62,6 +64,21 @@ impl Address {
             "tls" => Ok(Self::Tls(rest.to_owned())),
             _ => Err(wrong()),
         }
+    }
+}
+
+impl TryFrom<String> for Address {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl Default for Address {
+    /// The local daemon.
+    fn default() -> Self {
+        Self::Unix("/dev/log".into())
     }
 }
 

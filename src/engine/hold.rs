@@ -16,7 +16,8 @@ const REST: Duration = Duration::from_secs(5);
 const MAX_UNKNOWN: usize = 256;
 
 /// Holds batches that have packets of SAs which are not known yet.
-pub(super) struct Hold {
+#[derive(Debug)]
+pub struct Hold {
     live: Option<Live>,
     /// The first answer of the daemon has been waited for.
     begun: bool,
@@ -26,13 +27,13 @@ pub(super) struct Hold {
 
 impl Hold {
     /// While this daemon is asked; without one nothing is held.
-    pub(super) const fn new(live: Option<Live>) -> Self {
+    pub const fn new(live: Option<Live>) -> Self {
         Self { live, begun: false, rest: None }
     }
 
     /// Waits until the SAs of the batch's packets are known, a second at most; before the first
     /// batch, until it is known whether the daemon answers.
-    pub(super) fn prepare(&mut self, batch: &Batch) {
+    pub fn prepare(&mut self, batch: &Batch) {
         let Some(live) = &self.live else { return };
         if !self.begun {
             live.ready(HOLD);
