@@ -11,7 +11,7 @@ SYNC = testdata/pfsync/pair.pcap
 BSDS = x86_64-unknown-freebsd x86_64-unknown-openbsd x86_64-unknown-netbsd
 BSD_CARGO = RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc /usr/bin/cargo
 
-.PHONY: demo build test check check-bsd unit test-ipsec ipsec-lab crash fuzz bench testdata
+.PHONY: demo build test check check-bsd unit instructions test-ipsec ipsec-lab crash fuzz bench compare testdata
 
 demo: build
 	@printf '\n$$ pfscope -n -e -ttt -r $(DEMO) | head -12\n'
@@ -30,7 +30,7 @@ build:
 # Every test there is, as CI runs them.
 test:
 	@sh contrib/setup test
-	$(MAKE) check check-bsd unit ipsec-lab fuzz
+	$(MAKE) check check-bsd unit ipsec-lab instructions fuzz
 
 check:
 	$(CARGO) fmt --all --check
@@ -54,6 +54,12 @@ check-bsd:
 unit:
 	$(CARGO) test --locked
 	$(CARGO) test --locked --no-default-features --test cli
+
+# Instructions a packet, counted by valgrind in the release build (`build` makes it, and nothing
+# else in release), against benches/instructions.txt. PFSCOPE_RENEW=1 writes the figures anew.
+instructions:
+	$(CARGO) build --release --locked
+	$(CARGO) test --locked --test instructions -- --ignored --nocapture
 
 # Two strongSwan daemons, and packets between them: root, on Linux; says so where it cannot be.
 test-ipsec:
@@ -79,10 +85,17 @@ fuzz:
 			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=5 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1; \
 	done
 
+# Each stage and the whole program by themselves, then beside others.
 bench:
-	@sh contrib/setup test
+	@sh contrib/setup bench
 	$(CARGO) bench --locked
 	$(CARGO) test --locked --release --test report ten_thousand -- --nocapture
+	$(MAKE) compare
+
+# pfscope beside tcpdump, tshark, zcat and a loop through libpcap, and what it is to reach.
+compare:
+	@sh contrib/setup bench
+	benches/compare.sh
 
 testdata:
 	$(CARGO) run --locked --example testdata

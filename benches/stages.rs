@@ -23,6 +23,7 @@ use pfscope::capture::Batch;
 use pfscope::capture::file::File;
 use pfscope::decode::decode;
 use pfscope::filter::Filter;
+use pfscope::glance::Glance;
 use pfscope::packet::Packet;
 use pfscope::pf::SyncAction;
 use pfscope::sink::Sink;
@@ -86,10 +87,28 @@ fn stages(c: &mut Criterion) {
         });
     });
     let filter = Filter::parse("action block and dst port 22").unwrap();
+    group.bench_function("filter-glance", |b| {
+        b.iter(|| {
+            for (_, _, frame) in batch.frames() {
+                let glance = Glance::of(&frame, writer);
+                black_box(glance.map(|glance| filter.matches_glance(&frame, &glance)));
+            }
+        });
+    });
     group.bench_function("filter", |b| {
         b.iter(|| {
             for (_, interface, frame) in batch.frames() {
                 black_box(filter.matches(&decode(frame, interface.order, writer)));
+            }
+        });
+    });
+    group.bench_function("summary-glance", |b| {
+        let mut summary = Summary::new(summary::Options::default());
+        b.iter(|| {
+            for (_, _, frame) in batch.frames() {
+                if let Some(glance) = Glance::of(&frame, writer) {
+                    summary.observe_glance(&frame, &glance);
+                }
             }
         });
     });
@@ -219,7 +238,12 @@ fn pfsync_stages(c: &mut Criterion) {
     });
     let mut table = filled(Table::new(room));
     group.bench_function("update", |b| {
-        b.iter(|| updates.iter().for_each(|op| _ = black_box(table.apply(op))));
+        b.iter(|| {
+            for some in updates.chunks(17) {
+                table.expect(some);
+                some.iter().for_each(|op| _ = black_box(table.apply(op)));
+            }
+        });
     });
     group.finish();
     for (name, table) in [("without", Table::new(room)), ("with", Table::with_flows(room))] {

@@ -18,6 +18,7 @@ use pfscope::decode::decode;
 use pfscope::error::Layer;
 use pfscope::event::{Event, Frame, Join, Kind};
 use pfscope::filter::Filter;
+use pfscope::glance::Glance;
 use pfscope::ipsec::selector::Selector;
 use pfscope::ipsec::services::Services;
 use pfscope::packet::{Packet, Transport};
@@ -105,6 +106,16 @@ pub fn frame(data: &[u8]) {
         }
         if let Some(packet) = &event.packet {
             assert!(is_suffix(packet.bytes, event.frame.data));
+        }
+        if let Some(packet) = &event.pfsync {
+            // Looked for without decoding, and met by decoding.
+            assert_eq!(packet.fault(), packet.messages().find_map(Result::err));
+        }
+        if let Some(glance) = Glance::of(&event.frame, Writer::new(ByteOrder::Little)) {
+            let packet = event.packet.expect("a glance is of a packet");
+            assert!(event.kind == Kind::Pflog && event.error.is_none());
+            assert_eq!((Some(glance.src), Some(glance.dst)), (packet.ip.src, packet.ip.dst));
+            assert_eq!((Some(glance.proto), glance.ports), (packet.ip.proto, packet.ports()));
         }
         for (link, verbose, quiet) in [(true, 0, false), (true, 2, false), (false, 0, true)] {
             let time = TimeStyle::Delta;

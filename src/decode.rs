@@ -26,6 +26,7 @@ pub fn decode<'a>(frame: Frame<'a>, order: ByteOrder, writer: Writer) -> Event<'
     }
 }
 
+#[inline]
 fn decode_pflog<'a>(
     frame: Frame<'a>,
     header: Result<pflog::Pflog<'a>, DecodeError>,
@@ -96,7 +97,7 @@ fn decode_pfsync<'a>(event: Event<'a>, bytes: &'a [u8], len: usize, at: usize) -
         |error: DecodeError| DecodeError { offset: error.offset.saturating_add(at), ..error };
     match pfsync::parse(bytes, len) {
         Ok(packet) => {
-            let error = packet.messages().find_map(Result::err).map(behind);
+            let error = packet.fault().map(behind);
             Event { kind: Kind::Pfsync, pfsync: Some(packet), error, ..event }
         }
         Err(error) => Event { kind: Kind::Undecoded, error: Some(behind(error)), ..event },
@@ -104,6 +105,7 @@ fn decode_pfsync<'a>(event: Event<'a>, bytes: &'a [u8], len: usize, at: usize) -
 }
 
 /// The packet that starts `at` bytes into the frame.
+#[inline]
 fn decode_packet(frame: Frame<'_>, at: usize) -> (Option<Packet<'_>>, Option<DecodeError>) {
     let bytes = frame.data.get(at..).unwrap_or_default();
     match Packet::parse(bytes, frame.len.saturating_sub(at)) {

@@ -1,20 +1,23 @@
-//! Threads: one reads batches, workers decode and render them side by side, and the caller's
-//! own takes the results in the order of the file.
+//! Threads: workers take turns at reading a batch, each decodes and renders what it has read, and
+//! the caller's own takes the results in the order of the file.
 //!
 //! ```text
-//! reader --bounded--> worker 0 --bounded--> \
-//!        --bounded--> worker 1 --bounded-->  consumer (turn by turn) --bounded--> reader
+//!          +--> worker 0: read | work        --bounded--> \
+//! source --+                                               consumer (turn by turn)
+//!          +--> worker 1:        read | work --bounded--> /
 //! ```
 //!
-//! Batch number n goes to worker n mod w and its result is taken from there, so order is kept
-//! without sorting. Batches go round: their number is fixed, and with it the memory, whatever
-//! the size of the file. A consumer that stops ends all at once: nobody waits for a reader that
-//! may be waiting for its pipe.
+//! One worker at a time has the source. What it reads lies in its own processor's cache when it
+//! decodes that, and is read into the same buffer again and again. The consumer is told whose turn
+//! it was, so order is kept without sorting. Outputs go round: their number is fixed, and with it
+//! the memory, whatever the size of the file. A consumer that stops ends all at once: nobody waits
+//! for a worker that may be waiting for its pipe.
 
 pub mod selection;
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -23,12 +26,12 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crate::capture::defrag::Defrag;
 use crate::capture::fault::Fault;
 use crate::capture::file::Filled;
-use crate::capture::{Batch, Records};
+use crate::capture::{Batch, Interface, Records};
 use crate::wire::link::LinkType;
 use crate::wire::writer::Writer;
 
-/// Batches on their way for each worker: one in its hands, one waiting, one being read.
-const BATCHES_PER_WORKER: usize = 3;
+/// Outputs for each worker: one in its hands, others on their way to the consumer and back.
+const OUTPUTS_PER_WORKER: usize = 3;
 
 /// How long a wait for results lasts before the stop flag is looked at.
 const STOP_WAIT: Duration = Duration::from_millis(200);
@@ -43,17 +46,11 @@ pub trait Work: Send + 'static {
     fn work(&mut self, batch: &Batch, writers: &[Writer], output: &mut Self::Output);
 }
 
-/// What goes round.
-struct Job<O> {
-    batch: Batch,
-    writers: Vec<Writer>,
-    output: O,
-}
-
 /// Runs a source through the workers. The first batch is empty: it tells the interfaces that are
 /// known before any record comes. `prepare` sees every batch before them, in order.
-/// A `stop` that becomes true while nothing comes ends the run too. `consume` gets the outputs in order, and ends the run by
-/// `Break`. What was wrong with the source comes back, unless the run ended before that.
+/// A `stop` that becomes true while nothing comes ends the run too. `consume` gets the outputs in
+/// order, and ends the run by `Break`. What was wrong with the source comes back, unless the run
+/// ended before that.
 pub fn run<W: Work>(
     source: impl Records,
     prepare: impl FnMut(&mut Batch) + Send + 'static,
@@ -61,48 +58,59 @@ pub fn run<W: Work>(
     stop: Option<&AtomicBool>,
     mut consume: impl FnMut(&mut W::Output) -> ControlFlow<()>,
 ) -> Option<Fault> {
-    let count = workers.len().max(1);
-    let (recycle, free) = bounded(count * BATCHES_PER_WORKER);
-    for _ in 0..count * BATCHES_PER_WORKER {
-        let job =
-            Job { batch: Batch::default(), writers: Vec::new(), output: W::Output::default() };
-        if recycle.send(job).is_err() {
+    let room = workers.len() * OUTPUTS_PER_WORKER;
+    let (recycle, free) = bounded(room);
+    for _ in 0..room {
+        if recycle.send(W::Output::default()).is_err() {
             break;
         }
     }
-    let (mut inputs, mut outputs, mut threads) = (Vec::new(), Vec::new(), Vec::new());
-    for worker in workers {
-        let (input, jobs) = bounded(BATCHES_PER_WORKER);
-        let (results, output) = bounded(BATCHES_PER_WORKER);
-        inputs.push(input);
+    let (told, turns) = bounded(room);
+    let known = Some(source.interfaces()).filter(|known| !known.is_empty());
+    let feed = Feed {
+        source,
+        prepare,
+        defrag: Defrag::default(),
+        writers: Vec::new(),
+        known,
+        turns: told,
+        ended: false,
+        fault: None,
+    };
+    let feed = Arc::new(Mutex::new(feed));
+    let (mut outputs, mut threads) = (Vec::new(), Vec::new());
+    for (number, worker) in workers.into_iter().enumerate() {
+        let (results, output) = bounded(room);
         outputs.push(output);
-        threads.push(thread::spawn(move || turn(worker, &jobs, &results)));
+        let (feed, free) = (Arc::clone(&feed), free.clone());
+        threads.push(thread::spawn(move || turn(number, worker, &feed, &free, &results)));
     }
-    let reader = thread::spawn(move || read(source, prepare, &free, &inputs));
-    for output in outputs.iter().cycle() {
-        let Some(mut job) = next(output, stop) else { break };
-        if consume(&mut job.output).is_break() {
+    // The last worker that goes ends the turns, or its outputs.
+    drop((feed, free));
+    while let Some(number) = next(&turns, stop) {
+        let Some(mut output) = outputs.get(number).and_then(|output| next(output, stop)) else {
+            break;
+        };
+        if consume(&mut output).is_break() {
             return None;
         }
-        // The reader is gone once it has read all.
-        let _ = recycle.send(job);
+        // The workers are gone once all is read.
+        let _ = recycle.send(output);
     }
     drop(recycle);
     if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
-        // The reader may be waiting for its pipe.
+        // A worker may be waiting for its pipe.
         return None;
     }
-    let fault = joined(reader);
-    threads.into_iter().for_each(joined);
-    fault
+    threads.into_iter().filter_map(joined).last()
 }
 
-/// The next result, unless there is none any more or the run is to stop.
-fn next<T>(output: &Receiver<T>, stop: Option<&AtomicBool>) -> Option<T> {
-    let Some(stop) = stop else { return output.recv().ok() };
+/// The next one, unless there is none any more or the run is to stop.
+fn next<T>(channel: &Receiver<T>, stop: Option<&AtomicBool>) -> Option<T> {
+    let Some(stop) = stop else { return channel.recv().ok() };
     loop {
-        match output.recv_timeout(STOP_WAIT) {
-            Ok(job) => return Some(job),
+        match channel.recv_timeout(STOP_WAIT) {
+            Ok(one) => return Some(one),
             Err(RecvTimeoutError::Timeout) if !stop.load(Ordering::Relaxed) => {}
             Err(_) => return None,
         }
@@ -114,41 +122,62 @@ fn joined<T>(thread: thread::JoinHandle<T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-fn turn<W: Work>(mut worker: W, jobs: &Receiver<Job<W::Output>>, results: &Sender<Job<W::Output>>) {
-    for mut job in jobs {
-        worker.work(&job.batch, &job.writers, &mut job.output);
-        if results.send(job).is_err() {
+/// A worker's thread. Gives what was wrong with the source, if nobody has yet.
+fn turn<W: Work>(
+    number: usize,
+    mut worker: W,
+    feed: &Mutex<Feed<impl Records, impl FnMut(&mut Batch)>>,
+    free: &Receiver<W::Output>,
+    results: &Sender<W::Output>,
+) -> Option<Fault> {
+    let (mut batch, mut writers) = (Batch::default(), Vec::new());
+    for mut output in free {
+        // A panic of another worker's goes on in the consumer's thread.
+        if !feed.lock().ok()?.read(number, &mut batch, &mut writers) {
+            break;
+        }
+        worker.work(&batch, &writers, &mut output);
+        if results.send(output).is_err() {
             break;
         }
     }
+    feed.lock().ok()?.fault.take()
 }
 
-fn read<O>(
-    mut source: impl Records,
-    mut prepare: impl FnMut(&mut Batch),
-    free: &Receiver<Job<O>>,
-    inputs: &[Sender<Job<O>>],
-) -> Option<Fault> {
-    let (mut writers, mut defrag) = (Vec::new(), Defrag::default());
-    let mut known = Some(source.interfaces()).filter(|known| !known.is_empty());
-    for input in inputs.iter().cycle() {
-        let Ok(mut job) = free.recv() else { break };
-        let Filled { more, fault } = match known.take() {
+/// A source, and what is known of it after its last batch.
+struct Feed<S, P> {
+    source: S,
+    prepare: P,
+    defrag: Defrag,
+    writers: Vec<Writer>,
+    /// Interfaces to be told before any record.
+    known: Option<Arc<[Interface]>>,
+    /// Whose the batches are, in their order.
+    turns: Sender<usize>,
+    ended: bool,
+    fault: Option<Fault>,
+}
+
+impl<S: Records, P: FnMut(&mut Batch)> Feed<S, P> {
+    /// Reads a batch for a worker; false if there is none, or nobody wants it any more.
+    fn read(&mut self, worker: usize, batch: &mut Batch, writers: &mut Vec<Writer>) -> bool {
+        if self.ended {
+            return false;
+        }
+        let Filled { more, fault } = match self.known.take() {
             Some(interfaces) => {
-                job.batch.interfaces = interfaces;
+                batch.interfaces = interfaces;
                 Filled { more: true, fault: None }
             }
-            None => source.fill(&mut job.batch),
+            None => self.source.fill(batch),
         };
-        defrag.join(&mut job.batch);
-        prepare(&mut job.batch);
-        observe(&job.batch, &mut writers);
-        job.writers.clone_from(&writers);
-        if input.send(job).is_err() || !more {
-            return fault;
-        }
+        (self.ended, self.fault) = (!more, fault);
+        self.defrag.join(batch);
+        (self.prepare)(batch);
+        observe(batch, &mut self.writers);
+        writers.clone_from(&self.writers);
+        self.turns.send(worker).is_ok()
     }
-    None
 }
 
 /// Learns from the records which machine wrote them.

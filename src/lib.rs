@@ -7,6 +7,8 @@
 //!   -> filter -> sink (text, json) | summary | states -> engine: order kept, one writer
 //! ```
 //!
+//! A filter and the summary go by a glance where that shows all they ask, and decode the rest.
+//!
 //! [`vici`] is a client of strongSwan's IKE daemon, apart from these.
 //!
 //! A frame always becomes an [`event::Event`]; nothing is dropped silently.
@@ -19,6 +21,7 @@ pub mod error;
 pub mod event;
 pub mod feed;
 pub mod filter;
+pub mod glance;
 pub mod ipsec;
 pub mod packet;
 pub mod pf;

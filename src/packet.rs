@@ -101,6 +101,7 @@ impl<'a> Packet<'a> {
     /// # Errors
     /// When not even the version is known: no byte, or neither 4 nor 6, or an IPv4 header
     /// length below 20. Offsets count from the first byte of `bytes`.
+    #[inline]
     pub fn parse(bytes: &'a [u8], len: usize) -> Result<Self, DecodeError> {
         let err = |fault| DecodeError { layer: Layer::Ip, offset: 0, fault };
         match bytes.first().map(|first| (first >> 4, first & 0xf)) {
@@ -112,6 +113,7 @@ impl<'a> Packet<'a> {
         }
     }
 
+    #[inline]
     fn parse_v4(bytes: &'a [u8], len: usize) -> Self {
         let Ok(h) = Ipv4HeaderSlice::from_slice(bytes) else {
             return Self::cut(bytes, len, cut_v4(bytes));
@@ -140,6 +142,7 @@ impl<'a> Packet<'a> {
         Self::behind_ip(bytes, len, ip, rest, length.saturating_sub(header_len))
     }
 
+    #[inline]
     fn parse_v6(bytes: &'a [u8], len: usize) -> Self {
         let Ok(h) = Ipv6HeaderSlice::from_slice(bytes) else {
             return Self::cut(bytes, len, cut_v6(bytes));
@@ -171,6 +174,7 @@ impl<'a> Packet<'a> {
     }
 
     /// Steps over AH and reads the transport header.
+    #[inline]
     fn behind_ip(
         bytes: &'a [u8],
         len: usize,
@@ -303,31 +307,26 @@ fn cut_v6(bytes: &[u8]) -> Ip<'_> {
         dst: address(24),
         ttl: byte(7),
         len: length.map(|&b| 40 + usize::from(u16::from_be_bytes(b))),
-        proto: byte(6).filter(|&next| next != proto::AH && !is_extension(next)),
+        proto: byte(6).filter(|&next| next != proto::AH && !proto::is_extension(next)),
         frag: None,
     }
 }
 
-/// True for the IPv6 extension headers that are stepped over.
-const fn is_extension(proto: u8) -> bool {
-    matches!(proto, proto::HOPOPTS | proto::ROUTING | proto::FRAGMENT | proto::DSTOPTS)
-}
-
 /// IPv6 extension headers that were stepped over.
-struct Extensions {
+pub(crate) struct Extensions {
     /// Their length in bytes, which may be more than are there.
-    len: usize,
+    pub(crate) len: usize,
     /// What follows; `None` if the bytes end before that is known.
-    proto: Option<u8>,
-    frag: Option<Frag>,
+    pub(crate) proto: Option<u8>,
+    pub(crate) frag: Option<Frag>,
 }
 
 /// Steps over hop-by-hop, routing, destination options and fragment headers (RFC 8200). AH is
 /// left to the caller, as for IPv4. A later fragment ends the walk: what follows its header is
 /// the middle of a packet.
-fn extensions(bytes: &[u8], first: u8) -> Extensions {
+pub(crate) fn extensions(bytes: &[u8], first: u8) -> Extensions {
     let mut walk = Extensions { len: 0, proto: Some(first), frag: None };
-    while let Some(kind) = walk.proto.filter(|&kind| is_extension(kind)) {
+    while let Some(kind) = walk.proto.filter(|&kind| proto::is_extension(kind)) {
         let (next, len) = match (kind, bytes.get(walk.len..).unwrap_or_default()) {
             (proto::FRAGMENT, &[next, _, hi, lo, a, b, c, d, ..]) => {
                 let bits = u16::from_be_bytes([hi, lo]);

@@ -7,21 +7,112 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
+/// An integer that can be written in decimal.
+pub trait Integer: Copy {
+    /// True below zero, and the number without its sign.
+    fn parts(self) -> (bool, u64);
+}
+
+macro_rules! integer {
+    ($($unsigned:ty, $signed:ty;)*) => { $(
+        impl Integer for $unsigned {
+            #[inline(always)]
+            fn parts(self) -> (bool, u64) {
+                (false, self as u64)
+            }
+        }
+        impl Integer for $signed {
+            #[inline(always)]
+            fn parts(self) -> (bool, u64) {
+                (self < 0, self.unsigned_abs() as u64)
+            }
+        }
+    )* };
+}
+
+#[allow(clippy::cast_lossless, trivial_numeric_casts, reason = "of any width, none above 64 bits")]
+mod integers {
+    use super::Integer;
+    integer! { u8, i8; u16, i16; u32, i32; u64, i64; usize, isize; }
+}
+
+/// Eight decimal digits and more take a second round.
+const EIGHT_DIGITS: u64 = 100_000_000;
+
+/// The eight digits of a number below [`EIGHT_DIGITS`], zeros in front, the first in the lowest
+/// byte: halves, then quarters, then bytes are divided all at once. Nothing wraps; the operators
+/// would ask.
+#[inline(always)]
+const fn digits(n: u64) -> u64 {
+    let n = (n / 10_000) | (n % 10_000) << 32;
+    // n / 100 of each half, which is below 10000: 10486 / 2^20 is close enough to 1 / 100.
+    let hundreds = (n.wrapping_mul(10_486) >> 20) & 0x7f_0000_007f;
+    let n = hundreds | n.wrapping_sub(hundreds.wrapping_mul(100)) << 16;
+    // n / 10 of each quarter, which is below 100: 103 / 2^10 is close enough to 1 / 10.
+    let tens = (n.wrapping_mul(103) >> 10) & 0x000f_000f_000f_000f;
+    tens | n.wrapping_sub(tens.wrapping_mul(10)) << 8
+}
+
+/// ASCII of [`digits`].
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// Appends the first `len` of eight bytes: a copy of fixed size is a store, one of any size a
+/// call.
+#[inline(always)]
+fn push_some(out: &mut Vec<u8>, bytes: u64, len: usize) {
+    let end = out.len().wrapping_add(len);
+    out.extend_from_slice(&bytes.to_le_bytes());
+    out.truncate(end);
+}
+
 /// Appends a decimal number.
 #[inline]
-pub fn push_dec(out: &mut Vec<u8>, n: impl itoa::Integer) {
-    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+pub fn push_dec(out: &mut Vec<u8>, n: impl Integer) {
+    let (negative, n) = n.parts();
+    if negative {
+        out.push(b'-');
+    }
+    if n < EIGHT_DIGITS {
+        let digits = digits(n);
+        // The last digit is written even of 0.
+        let zeros = (digits | 1 << 56).trailing_zeros() & 0x38;
+        push_some(out, (digits | ZEROS) >> zeros, 8_usize.wrapping_sub(zeros as usize / 8));
+    } else {
+        push_long_dec(out, n);
+    }
+}
+
+#[cold]
+fn push_long_dec(out: &mut Vec<u8>, n: u64) {
+    push_dec(out, n / EIGHT_DIGITS);
+    push_some(out, digits(n % EIGHT_DIGITS) | ZEROS, 8);
 }
 
 /// Appends `n` in decimal, zero-padded to `width` digits (at most 20).
 #[inline]
 pub fn push_dec_padded(out: &mut Vec<u8>, n: u64, width: usize) {
-    let mut buffer = itoa::Buffer::new();
-    let digits = buffer.format(n).as_bytes();
-    for _ in digits.len()..width {
+    if n < EIGHT_DIGITS && width <= 8 {
+        let digits = digits(n);
+        let used = 8 - ((digits | 1 << 56).trailing_zeros() / 8) as usize;
+        let shown = used.max(width);
+        push_some(out, (digits | ZEROS) >> ((8 - shown) * 8), shown);
+        return;
+    }
+    for power in (1..width.min(20)).rev() {
+        if n >= 10_u64.pow(power as u32) {
+            break;
+        }
         out.push(b'0');
     }
-    out.extend_from_slice(digits);
+    push_dec(out, n);
+}
+
+/// Appends the six digits of a number below a million between two bytes.
+#[inline]
+pub fn push_six_digits(out: &mut Vec<u8>, before: u8, n: u64, behind: u8) {
+    let digits = (digits(n) | ZEROS) >> 16;
+    let text = u64::from(before) | digits << 8 | u64::from(behind) << 56;
+    out.extend_from_slice(&text.to_le_bytes());
 }
 
 #[inline]
@@ -35,10 +126,26 @@ pub fn push_hex_byte(out: &mut Vec<u8>, byte: u8) {
     out.extend_from_slice(&[hex_digit(byte >> 4), hex_digit(byte)]);
 }
 
+/// The eight hex digits of a number, the first in the lowest byte.
+#[inline(always)]
+const fn hex_digits(n: u32) -> u64 {
+    let n = n as u64;
+    let n = ((n << 16) | n) & 0x0000_ffff_0000_ffff;
+    let n = ((n << 8) | n) & 0x00ff_00ff_00ff_00ff;
+    let n = ((n << 4) | n) & 0x0f0f_0f0f_0f0f_0f0f;
+    // Of a digit above 9 the sum with 6 has the bit of 16.
+    let letters = (n.wrapping_add(0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101;
+    n.wrapping_add(ZEROS).wrapping_add(letters.wrapping_mul(39)).swap_bytes()
+}
+
 /// Appends bytes as hex digits without separators.
 #[inline]
 pub fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    for &byte in bytes {
+    let (fours, rest) = bytes.as_chunks();
+    for &four in fours {
+        out.extend_from_slice(&hex_digits(u32::from_be_bytes(four)).to_le_bytes());
+    }
+    for &byte in rest {
         push_hex_byte(out, byte);
     }
 }
@@ -46,21 +153,53 @@ pub fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
 /// Appends `n` in hex as C's `%x` does: lower case, no leading zeros.
 #[inline]
 pub fn push_hex_min(out: &mut Vec<u8>, n: u64) {
-    let digits = (64 - n.leading_zeros()).div_ceil(4).max(1);
-    for place in (0..digits).rev() {
-        out.push(hex_digit(((n >> (place * 4)) & 0xf) as u8));
+    let (high, low) = ((n >> 32) as u32, n as u32);
+    let first = if high == 0 { low } else { high };
+    let zeros = (first | 1).leading_zeros() / 4;
+    push_some(out, hex_digits(first) >> (zeros * 8), 8 - zeros as usize);
+    if high != 0 {
+        out.extend_from_slice(&hex_digits(low).to_le_bytes());
     }
 }
+
+/// An octet in decimal and a dot behind it in the lower half; how many bytes these are in the
+/// upper half.
+const OCTETS: [u64; 256] = {
+    let mut octets = [0; 256];
+    let mut n = 0;
+    while n < 256 {
+        let (a, b, c) = (b'0' + (n / 100) as u8, b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8);
+        let (text, len) = match n {
+            0..10 => ([c, b'.', 0, 0], 2),
+            10..100 => ([b, c, b'.', 0], 3),
+            _ => ([a, b, c, b'.'], 4),
+        };
+        #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        {
+            octets[n] = u32::from_le_bytes(text) as u64 | len << 32;
+        }
+        n += 1;
+    }
+    octets
+};
 
 /// Appends an IPv4 address in dotted form.
 #[inline]
 pub fn push_ipv4(out: &mut Vec<u8>, addr: Ipv4Addr) {
     let [a, b, c, d] = addr.octets();
-    for (octet, end) in [(a, b'.'), (b, b'.'), (c, b'.')] {
-        push_dec(out, octet);
-        out.push(end);
-    }
-    push_dec(out, d);
+    push_two_octets(out, a, b);
+    push_two_octets(out, c, d);
+    out.pop();
+}
+
+/// Appends two octets with a dot behind each.
+#[inline(always)]
+fn push_two_octets(out: &mut Vec<u8>, first: u8, second: u8) {
+    let octet = |n: u8| OCTETS.get(usize::from(n)).copied().unwrap_or_default();
+    let (first, second) = (octet(first), octet(second));
+    let len = first >> 32;
+    let text = (first & 0xffff_ffff) | (second & 0xffff_ffff) << (8 * len);
+    push_some(out, text, len.wrapping_add(second >> 32) as usize);
 }
 
 /// Appends an IPv6 address as RFC 5952 has it, IPv4-mapped and IPv4-compatible ones dotted
@@ -68,40 +207,59 @@ pub fn push_ipv4(out: &mut Vec<u8>, addr: Ipv4Addr) {
 pub fn push_ipv6(out: &mut Vec<u8>, addr: Ipv6Addr) {
     let words = addr.segments();
     let (start, len) = longest_zero_run(&words);
-    let dotted = start == 0 && (len == 6 || (len == 5 && words[5] == 0xffff));
-    let (run, last) =
-        if len >= 2 { (start..start + len, if dotted { 6 } else { 8 }) } else { (8..8, 8) };
-    for (i, &word) in words.iter().enumerate().take(last) {
-        if run.contains(&i) {
-            if i == run.start {
-                out.push(b':');
-            }
-            continue;
-        }
-        if i > 0 {
-            out.push(b':');
-        }
-        push_hex_min(out, u64::from(word));
+    if len < 2 {
+        push_words(out, &words);
+        out.pop();
+        return;
     }
-    if dotted {
-        out.push(b':');
-        let [.., a, b, c, d] = addr.octets();
-        push_ipv4(out, Ipv4Addr::new(a, b, c, d));
-    } else if run.end == 8 && len >= 2 {
-        out.push(b':');
+    let (before, rest) = words.split_at(start);
+    let behind = rest.get(len..).unwrap_or_default();
+    push_words(out, before);
+    out.extend_from_slice(if before.is_empty() { b"::" } else { b":" });
+    match (before, behind) {
+        (_, []) => {}
+        ([], [_, _]) => push_low(out, addr),
+        ([], [0xffff, _, _]) => {
+            out.extend_from_slice(b"ffff:");
+            push_low(out, addr);
+        }
+        _ => {
+            push_words(out, behind);
+            out.pop();
+        }
     }
+}
+
+/// Appends words in hex, a colon behind each.
+#[inline]
+fn push_words(out: &mut Vec<u8>, words: &[u16]) {
+    for &word in words {
+        let zeros = (u32::from(word) | 1).leading_zeros() / 4;
+        // Four to seven, so that there is room for the colon.
+        let len = 8_u32.wrapping_sub(zeros);
+        let digits = hex_digits(u32::from(word)) >> (zeros * 8);
+        push_some(out, digits | u64::from(b':') << (len * 8), len as usize + 1);
+    }
+}
+
+/// Appends the last 32 bits in dotted form.
+fn push_low(out: &mut Vec<u8>, addr: Ipv6Addr) {
+    let [.., a, b, c, d] = addr.octets();
+    push_ipv4(out, Ipv4Addr::new(a, b, c, d));
 }
 
 /// Start and length of the longest run of zero words (the first of equals).
 fn longest_zero_run(words: &[u16; 8]) -> (usize, usize) {
-    let (mut best, mut run) = ((0, 0), (0, 0));
-    for (i, &word) in words.iter().enumerate() {
-        run = if word != 0 { (i + 1, 0) } else { (run.0, run.1 + 1) };
-        if run.1 > best.1 {
-            best = run;
-        }
+    let bit = |(i, &word): (usize, &u16)| u8::from(word == 0) << i;
+    // Where a run starts that is one longer, round by round.
+    let mut starts = words.iter().enumerate().map(bit).fold(0, |all, bit| all | bit);
+    let (mut longest, mut len) = (starts, 0);
+    while starts != 0 {
+        longest = starts;
+        starts &= starts >> 1;
+        len += 1;
     }
-    best
+    (longest.trailing_zeros() as usize % 8, len)
 }
 
 /// Appends an address of either family.
@@ -113,10 +271,40 @@ pub fn push_ip(out: &mut Vec<u8>, addr: IpAddr) {
     }
 }
 
+/// True if nothing has to be escaped: printable ASCII without quote and backslash.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    let (eights, rest) = bytes.as_chunks();
+    // Blanks in front of a rest change nothing.
+    let rest = rest.iter().fold(repeat(b' '), |word, &byte| word << 8 | u64::from(byte));
+    eights.iter().all(|&eight| is_plain_word(u64::from_le_bytes(eight))) && is_plain_word(rest)
+}
+
+/// Eight times the same byte.
+const fn repeat(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// The same of eight bytes. A byte that is too small, or 0 after the exclusive or, borrows from
+/// its own top bit; carries beyond a byte only come from one that is not plain.
+#[inline]
+const fn is_plain_word(word: u64) -> bool {
+    let control = word.wrapping_sub(repeat(b' ')) & !word;
+    let beyond = word.wrapping_add(repeat(1)) | word;
+    let (quote, backslash) = (word ^ repeat(b'"'), word ^ repeat(b'\\'));
+    let quote = quote.wrapping_sub(repeat(1)) & !quote;
+    let backslash = backslash.wrapping_sub(repeat(1)) & !backslash;
+    (control | beyond | quote | backslash) & repeat(0x80) == 0
+}
+
 /// Appends untrusted bytes for a terminal: printable ASCII as it is, `\` as `\\`, all else as
 /// `\xNN`, so that no control or escape sequence, no bidirectional mark and no broken UTF-8
 /// passes, and every input gives a different output.
 pub fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
+    if is_plain(bytes) {
+        out.extend_from_slice(bytes);
+        return;
+    }
     for &byte in bytes {
         match byte {
             b'\\' => out.extend_from_slice(b"\\\\"),
@@ -133,7 +321,7 @@ pub fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
 /// characters as JSON escapes, DEL, C1 and invisible marks included); any other byte becomes `\xNN`, that is,
 /// `\\xNN` in the JSON source.
 pub fn push_json_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
-    if bytes.iter().all(|&b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\') {
+    if is_plain(bytes) {
         out.extend_from_slice(bytes);
         return;
     }
@@ -183,6 +371,8 @@ pub fn escaped(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn text(f: impl FnOnce(&mut Vec<u8>)) -> String {
@@ -219,6 +409,67 @@ mod tests {
                 assert_eq!(written, s);
             }
         }
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_written_as_the_standard_library_does(
+            n: u64, shift in 0_u32..64, signed: i64, small: u8, width in 0_usize..21,
+        ) {
+            let n = n >> shift;
+            prop_assert_eq!(text(|out| push_dec(out, n)), n.to_string());
+            prop_assert_eq!(text(|out| push_dec(out, signed >> shift)), (signed >> shift).to_string());
+            prop_assert_eq!(text(|out| push_dec(out, small)), small.to_string());
+            prop_assert_eq!(text(|out| push_dec_padded(out, n, width)), format!("{n:0width$}"));
+            prop_assert_eq!(text(|out| push_hex_min(out, n)), format!("{n:x}"));
+        }
+
+        #[test]
+        fn addresses_are_written_as_the_standard_library_does(v4: u32, words: [u16; 8], keep: u8) {
+            let v4 = Ipv4Addr::from(v4);
+            prop_assert_eq!(text(|out| push_ipv4(out, v4)), v4.to_string());
+            let mut words = words;
+            for (i, word) in words.iter_mut().enumerate() {
+                *word *= u16::from(keep >> i & 1);
+            }
+            let v6 = Ipv6Addr::from(words);
+            let written = text(|out| push_ipv6(out, v6));
+            if written.contains('.') {
+                prop_assert_eq!(written.parse(), Ok(v6));
+            } else {
+                prop_assert_eq!(written, v6.to_string());
+            }
+        }
+
+        #[test]
+        fn what_is_plain_is_found_byte_by_byte_too(mut bytes: Vec<u8>, ascii: bool) {
+            if ascii {
+                bytes.iter_mut().for_each(|byte| *byte = b' ' + *byte % 96);
+            }
+            let plain = |&b: &u8| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\';
+            prop_assert_eq!(is_plain(&bytes), bytes.iter().all(plain));
+        }
+
+        #[test]
+        fn bytes_in_hex_have_two_digits_each(bytes: Vec<u8>) {
+            let expected: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            prop_assert_eq!(text(|out| push_hex(out, &bytes)), expected);
+        }
+    }
+
+    #[test]
+    fn numbers_at_the_edges_of_a_digit() {
+        for power in 0..20 {
+            let n = 10_u64.pow(power);
+            for n in [n - 1, n, n + 1, u64::MAX - n] {
+                assert_eq!(text(|out| push_dec(out, n)), n.to_string());
+                assert_eq!(text(|out| push_dec_padded(out, n, 6)), format!("{n:06}"));
+            }
+        }
+        for n in [i64::MIN, -1, 0, i64::MAX] {
+            assert_eq!(text(|out| push_dec(out, n)), n.to_string());
+        }
+        assert_eq!(text(|out| push_dec(out, i8::MIN)), "-128");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::text::{push_dec, push_dec_padded};
+use crate::text::{push_dec, push_dec_padded, push_six_digits};
 
 /// A capture time: nanoseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -63,13 +63,16 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// Appends `.` and the digits.
+    /// Appends `.`, the digits and `end`.
     #[inline]
-    pub fn push(self, out: &mut Vec<u8>, nanos: u64) {
-        out.push(b'.');
+    pub fn push(self, out: &mut Vec<u8>, nanos: u64, end: u8) {
         match self {
-            Self::Micros => push_dec_padded(out, nanos / 1000, 6),
-            Self::Nanos => push_dec_padded(out, nanos, 9),
+            Self::Micros => push_six_digits(out, b'.', nanos / 1000, end),
+            Self::Nanos => {
+                out.push(b'.');
+                push_dec_padded(out, nanos, 9);
+                out.push(end);
+            }
         }
     }
 }
@@ -112,7 +115,7 @@ impl TimeStyle {
     }
 }
 
-/// Appends a difference of two times as tcpdump does, ` HH:MM:SS.ffffff` or with `-` in front;
+/// Appends a difference of two times as tcpdump does, ` HH:MM:SS.ffffff ` or with `-` in front;
 /// where tcpdump starts again at zero after a day, the hours go on counting.
 pub fn push_delta(out: &mut Vec<u8>, from: Timestamp, to: Timestamp, precision: Precision) {
     let (delta, sign) = match to.0.saturating_sub(from.0) {
@@ -127,7 +130,7 @@ pub fn push_delta(out: &mut Vec<u8>, from: Timestamp, to: Timestamp, precision: 
         out.push(end);
     }
     push_dec_padded(out, seconds % 60, 2);
-    precision.push(out, nanos);
+    precision.push(out, nanos, b' ');
 }
 
 /// Writes times of one zone, keeping the text of the second it wrote last.
@@ -135,56 +138,67 @@ pub fn push_delta(out: &mut Vec<u8>, from: Timestamp, to: Timestamp, precision: 
 pub struct Clock {
     zone: TimeZone,
     second: i64,
-    /// `2026-11-21 12:34:56`
-    text: Vec<u8>,
+    /// `2026-11-21T12:34:56`: nanoseconds in 64 bits end in 2262.
+    text: [u8; 19],
 }
 
 impl Clock {
     /// A clock of this zone.
-    pub fn new(zone: TimeZone) -> Self {
-        Self { zone, second: i64::MIN, text: Vec::with_capacity(32) }
+    pub const fn new(zone: TimeZone) -> Self {
+        Self { zone, second: i64::MIN, text: *b"0000-00-00T00:00:00" }
     }
 
-    /// Date and time up to the second, as `2026-11-21 12:34:56`.
-    fn seconds(&mut self, second: i64) -> &[u8] {
+    /// Date and time up to the second, as `2026-11-21T12:34:56`.
+    #[inline]
+    fn seconds(&mut self, second: i64) -> &[u8; 19] {
         if self.second != second {
-            self.second = second;
-            self.text.clear();
-            match jiff::Timestamp::from_second(second) {
-                Ok(stamp) => {
-                    let civil = self.zone.to_datetime(stamp);
-                    let year = u64::from(civil.year().unsigned_abs());
-                    let two = |n: i8| u64::from(n.unsigned_abs());
-                    push_dec_padded(&mut self.text, year, 4);
-                    for (end, n) in [
-                        (b'-', civil.month()),
-                        (b'-', civil.day()),
-                        (b' ', civil.hour()),
-                        (b':', civil.minute()),
-                        (b':', civil.second()),
-                    ] {
-                        self.text.push(end);
-                        push_dec_padded(&mut self.text, two(n), 2);
-                    }
-                }
-                Err(_) => self.text.extend_from_slice(b"0000-00-00 00:00:00"),
-            }
+            self.turn(second);
         }
         &self.text
+    }
+
+    fn turn(&mut self, second: i64) {
+        let Ok(stamp) = jiff::Timestamp::from_second(second) else { return };
+        let civil = self.zone.to_datetime(stamp);
+        let [century, year] = [civil.year() / 100, civil.year() % 100];
+        let two = |n: i16| {
+            let n = n.unsigned_abs() as u8 % 100;
+            [b'0' + n / 10, b'0' + n % 10]
+        };
+        let ([c, e], [y, a]) = (two(century), two(year));
+        let [[m, o], [d, day], [h, hour], [i, minute], [s, second_digit]] =
+            [civil.month(), civil.day(), civil.hour(), civil.minute(), civil.second()]
+                .map(|n| two(i16::from(n)));
+        self.second = second;
+        self.text = [
+            c,
+            e,
+            y,
+            a,
+            b'-',
+            m,
+            o,
+            b'-',
+            d,
+            day,
+            b'T',
+            h,
+            hour,
+            b':',
+            i,
+            minute,
+            b':',
+            s,
+            second_digit,
+        ];
     }
 
     /// Appends RFC 3339 with a `Z`; right for a clock of UTC.
     #[inline]
     pub fn push_rfc3339(&mut self, out: &mut Vec<u8>, ts: Timestamp, precision: Precision) {
         let (second, nanos) = ts.split();
-        let text = self.seconds(second);
-        if let Some((date, time)) = text.split_at_checked(10) {
-            out.extend_from_slice(date);
-            out.push(b'T');
-            out.extend_from_slice(time.get(1..).unwrap_or_default());
-        }
-        precision.push(out, nanos);
-        out.push(b'Z');
+        out.extend_from_slice(self.seconds(second));
+        precision.push(out, nanos, b'Z');
     }
 
     /// Appends the time in one of the styles that need no other line, and a blank behind it.
@@ -194,14 +208,23 @@ impl Clock {
         match style {
             TimeStyle::None | TimeStyle::Delta | TimeStyle::SinceFirst => return,
             TimeStyle::Epoch => push_dec(out, second),
-            TimeStyle::Date => out.extend_from_slice(self.seconds(second)),
-            TimeStyle::TimeOfDay => {
-                out.extend_from_slice(self.seconds(second).get(11..).unwrap_or_default());
+            TimeStyle::Date => {
+                let date_and_time = self.seconds(second);
+                let [date @ .., _, _, _, _, _, _, _, _, _] = date_and_time;
+                out.extend_from_slice(date);
+                out.push(b' ');
+                push_time(out, date_and_time);
             }
+            TimeStyle::TimeOfDay => push_time(out, self.seconds(second)),
         }
-        p.push(out, nanos);
-        out.push(b' ');
+        p.push(out, nanos, b' ');
     }
+}
+
+/// Appends the time of day.
+#[inline]
+fn push_time(out: &mut Vec<u8>, [.., a, b, c, d, e, f, g, h]: &[u8; 19]) {
+    out.extend_from_slice(&[*a, *b, *c, *d, *e, *f, *g, *h]);
 }
 
 #[cfg(test)]
@@ -252,10 +275,10 @@ mod tests {
             push_delta(&mut out, Timestamp(a), Timestamp(b), Precision::Micros);
             String::from_utf8(out).unwrap()
         };
-        assert_eq!(delta(0, 0), " 00:00:00.000000");
-        assert_eq!(delta(5_000, 1_000), "-00:00:00.000004");
-        assert_eq!(delta(0, 90_061 * NANOS_PER_SECOND), " 25:01:01.000000");
-        assert_eq!(delta(i64::MIN, i64::MAX), " 2562047:47:16.854775");
+        assert_eq!(delta(0, 0), " 00:00:00.000000 ");
+        assert_eq!(delta(5_000, 1_000), "-00:00:00.000004 ");
+        assert_eq!(delta(0, 90_061 * NANOS_PER_SECOND), " 25:01:01.000000 ");
+        assert_eq!(delta(i64::MIN, i64::MAX), " 2562047:47:16.854775 ");
     }
 
     #[test]

@@ -15,7 +15,7 @@ const TIERS: [&[&str]; 9] = [
     &["engine", "feed", "sandbox"],
     &["capture", "sink"],
     &["rules", "states", "ipsec", "filter", "summary"],
-    &["decode"],
+    &["decode", "glance"],
     &["event", "packet"],
     &["wire", "vici"],
     &["error", "text", "time", "pf"],
@@ -79,7 +79,8 @@ const OWNERS: [(&str, &[&str]); 26] = [
 ];
 
 /// Rooms that do no I/O and read no clock.
-const PURE: [&str; 13] = [
+const PURE: [&str; 14] = [
+    "glance.rs",
     "wire/",
     "packet.rs",
     "packet/",

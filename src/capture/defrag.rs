@@ -63,6 +63,7 @@ impl Defrag {
                         _ => None,
                     },
                 };
+                let ip = ip.filter(|ip| may_be_fragment(ip));
                 let Some(Ok(packet)) = ip.map(|ip| Packet::parse(ip, ip.len())) else { continue };
                 if let Some(frag) = packet.ip.frag.filter(Frag::is_fragment)
                     && packet.ip.proto == Some(proto::PFSYNC)
@@ -131,6 +132,16 @@ impl Pending {
             .iter()
             .try_fold(0, |reached, &(start, end)| (start == reached).then_some(end));
         reached.is_some() && reached == self.len
+    }
+}
+
+/// False if an IP header says by itself that the packet is whole.
+const fn may_be_fragment(ip: &[u8]) -> bool {
+    match ip {
+        // More fragments, or an offset.
+        [0x40..=0x4f, _, _, _, _, _, high, low, ..] => *high & 0x3f != 0 || *low != 0,
+        [0x60..=0x6f, _, _, _, _, _, next, ..] => *next != proto::PFSYNC,
+        _ => true,
     }
 }
 

@@ -90,7 +90,7 @@ struct Follower {
 
 impl Follower {
     fn consume(&mut self, told: &Told) -> Consumed {
-        let mut ops = told.ops.iter();
+        let mut ops = &*told.ops;
         let mut flow = ControlFlow::Continue(());
         for (facts, messages) in &told.packets {
             if self.at.is_some_and(|at| facts.ts > at) {
@@ -101,7 +101,10 @@ impl Follower {
             for suspicion in self.guard.check(facts) {
                 self.health.suspect(suspicion, facts.ts);
             }
-            for op in ops.by_ref().take(*messages) {
+            let (these, rest) = ops.split_at_checked(*messages).unwrap_or((ops, &[]));
+            ops = rest;
+            self.table.expect(these);
+            for op in these {
                 let outcome = self.table.apply(op);
                 self.health.message(op, &outcome);
                 if let Some(suspicion) = self.guard.follow(op) {

@@ -9,7 +9,7 @@ use super::args::{Format, Summary as Args};
 use super::reading::{Consumed, Reading, Settings};
 use super::rights::Rights;
 use super::ruleset;
-use super::selection::{Selection, Undecoded};
+use super::selection::{Seen, Selection, Undecoded};
 use super::{Error, Status};
 use crate::capture::Batch;
 use crate::engine::Work;
@@ -41,9 +41,15 @@ impl Work for Counter {
     fn work(&mut self, batch: &Batch, writers: &[Writer], output: &mut Counted) {
         let mut summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
         let mut systems = None;
-        let undecoded = self.selection.each(batch, writers, |event| {
-            systems = event.pflog.map(|header| header.systems).or(systems);
-            summary.observe(event);
+        let undecoded = self.selection.each_glance(batch, writers, |seen| match seen {
+            Seen::Glance(frame, glance) => {
+                systems = Some(glance.systems);
+                summary.observe_glance(frame, glance);
+            }
+            Seen::Event(event) => {
+                systems = event.pflog.map(|header| header.systems).or(systems);
+                summary.observe(event);
+            }
         });
         let link_type = batch.interfaces.first().map(|interface| interface.link.0);
         let records = batch.records.len() as u64;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::capture::Batch;
 use crate::decode::decode;
 use crate::error::DecodeError;
-use crate::event::{Event, Kind};
+use crate::event::{Event, Frame, Kind};
 use crate::filter::Filter;
+use crate::glance::Glance;
 use crate::ipsec::Tunnels;
 use crate::rules::Current;
 use crate::time::Timestamp;
@@ -53,6 +54,15 @@ pub struct First {
     pub error: DecodeError,
 }
 
+/// What is wanted of a batch, as far as it had to be looked at.
+#[derive(Debug, Clone, Copy)]
+pub enum Seen<'s, 'a> {
+    /// A frame whose decoding would tell no more than this.
+    Glance(&'s Frame<'a>, &'s Glance<'a>),
+    /// A frame, decoded.
+    Event(&'s Event<'a>),
+}
+
 impl Selection {
     /// Decodes a batch and gives what is wanted to `take`.
     pub fn each(
@@ -61,12 +71,59 @@ impl Selection {
         writers: &[Writer],
         mut take: impl FnMut(&Event<'_>),
     ) -> Undecoded {
+        self.each_seen(batch, writers, false, |seen| {
+            if let Seen::Event(event) = seen {
+                take(event);
+            }
+        })
+    }
+
+    /// As [`Selection::each`], but a plain record is not decoded where all that is asked shows at a
+    /// glance.
+    pub fn each_glance(
+        &self,
+        batch: &Batch,
+        writers: &[Writer],
+        take: impl FnMut(Seen<'_, '_>),
+    ) -> Undecoded {
+        let bare = self.rules.is_none() && self.tunnels.is_none();
+        self.each_seen(batch, writers, bare, take)
+    }
+
+    #[inline]
+    fn each_seen(
+        &self,
+        batch: &Batch,
+        writers: &[Writer],
+        enough: bool,
+        mut take: impl FnMut(Seen<'_, '_>),
+    ) -> Undecoded {
+        let asks = self.filter.goes_by_glance();
+        let enough = enough && (asks || self.filter.is_empty());
+        let wanted = |ts| {
+            self.since.is_none_or(|since| ts >= since) && self.until.is_none_or(|until| ts < until)
+        };
         let rules = self.rules.as_ref().map(|rules| rules.get());
         let mut undecoded = Undecoded::default();
         let mut taken = 0;
         let tunnels = self.tunnels.as_ref().map(Tunnels::now);
         for ((at, interface, frame), record) in batch.frames().zip(&batch.records) {
             let writer = writers.get(at).copied().unwrap_or_else(|| Writer::new(interface.order));
+            if (asks || enough)
+                && let Some(glance) = Glance::of(&frame, writer)
+            {
+                // Such a record is never one that cannot be decoded.
+                if !self.filter.matches_glance(&frame, &glance) {
+                    continue;
+                }
+                if enough {
+                    if wanted(frame.ts) {
+                        take(Seen::Glance(&frame, &glance));
+                        taken += 1;
+                    }
+                    continue;
+                }
+            }
             let mut event = decode(frame, interface.order, writer);
             event.rule = rules.as_ref().and_then(|rules| rules.join(&event));
             let messages;
@@ -85,10 +142,8 @@ impl Selection {
                     undecoded.add_of_file(place.file, 1, first);
                 }
             }
-            let in_time = self.since.is_none_or(|since| frame.ts >= since)
-                && self.until.is_none_or(|until| frame.ts < until);
-            if in_time && self.filter.matches(&event) {
-                take(&event);
+            if wanted(frame.ts) && self.filter.matches(&event) {
+                take(Seen::Event(&event));
                 taken += 1;
             }
             if self.strict && undecoded.count > 0 {

@@ -147,7 +147,8 @@ impl Net {
 }
 
 impl Code {
-    fn is(self, number: u8, is_named: impl Fn(&str) -> bool) -> bool {
+    #[inline]
+    pub(super) fn is(self, number: u8, is_named: impl Fn(&str) -> bool) -> bool {
         match self {
             Self::Number(n) => n == number,
             Self::Name { name, numbers } => {

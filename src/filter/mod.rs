@@ -30,6 +30,7 @@ mod address;
 mod error;
 mod eval;
 mod expr;
+mod glance;
 mod kernel;
 mod lex;
 mod names;
@@ -45,7 +46,8 @@ use std::fmt;
 
 pub use error::Error;
 
-use crate::event::Event;
+use crate::event::{Event, Frame};
+use crate::glance::Glance;
 use crate::wire::pfsync::{Message, Pfsync};
 use expr::{Expr, Test};
 use names::{Names, Nowhere, System};
@@ -118,6 +120,18 @@ impl Filter {
     #[inline]
     pub fn matches_frame(&self, event: &Event<'_>) -> bool {
         self.expr.as_ref().is_none_or(|expr| expr.of_frame(event))
+    }
+
+    /// True if a [`Glance`] is enough for all that it asks.
+    pub fn goes_by_glance(&self) -> bool {
+        self.expr.as_ref().is_some_and(|expr| !expr.has(&|test| !test.goes_by_glance()))
+    }
+
+    /// What [`Filter::matches`] says of the event that the frame decodes to, if it
+    /// [goes by a glance](Filter::goes_by_glance).
+    #[inline]
+    pub fn matches_glance(&self, frame: &Frame<'_>, glance: &Glance<'_>) -> bool {
+        self.expr.as_ref().is_none_or(|expr| expr.holds(&|test| test.of_glance(frame, glance)))
     }
 
     /// True if it asks for a rule's label, which only an event with a rule has.

@@ -53,3 +53,8 @@ pub const fn name(proto: u8) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+/// True for the IPv6 extension headers that are stepped over.
+pub const fn is_extension(proto: u8) -> bool {
+    matches!(proto, HOPOPTS | ROUTING | FRAGMENT | DSTOPTS)
+}

@@ -130,6 +130,7 @@ const ISAKMP: u16 = 500;
 const IPSEC_NAT_T: u16 = 4500;
 
 impl<'a> Transport<'a> {
+    #[inline]
     pub(super) fn parse(number: u8, bytes: &'a [u8]) -> Self {
         match number {
             proto::TCP => tcp(bytes).map(Self::Tcp),
@@ -144,15 +145,18 @@ impl<'a> Transport<'a> {
     }
 }
 
+#[inline]
 fn ports(bytes: &[u8]) -> Option<Ports> {
     let &[a, b, c, d] = bytes.first_chunk::<4>()?;
     Some(Ports { src: u16::from_be_bytes([a, b]), dst: u16::from_be_bytes([c, d]) })
 }
 
+#[inline]
 fn icmp(bytes: &[u8]) -> Option<Icmp> {
     bytes.first().map(|&kind| Icmp { kind, code: bytes.get(1).copied() })
 }
 
+#[inline]
 fn tcp(bytes: &[u8]) -> Option<Tcp<'_>> {
     if let Ok(slice) = TcpSlice::from_slice(bytes) {
         let header_len = usize::from(slice.data_offset()) * 4;
@@ -187,6 +191,7 @@ fn tcp(bytes: &[u8]) -> Option<Tcp<'_>> {
     })
 }
 
+#[inline]
 fn udp(bytes: &[u8]) -> Option<Udp<'_>> {
     let Ok(slice) = UdpSlice::from_slice_lax(bytes) else {
         let len = bytes.get(4..).and_then(<[u8]>::first_chunk).map(|&b| u16::from_be_bytes(b));

@@ -11,7 +11,7 @@ use super::json::{Emit, Key, Origin, describe, lines};
 use super::page::Page;
 use crate::event::Event;
 use crate::filter::Filter;
-use crate::text::push_dec;
+use crate::text::{Integer, push_dec};
 use crate::time::Clock;
 
 /// The paths a user asked for.
@@ -126,7 +126,7 @@ impl Picker {
 }
 
 impl Emit for Picker {
-    fn number(&mut self, key: Key, n: impl itoa::Integer) {
+    fn number(&mut self, key: Key, n: impl Integer) {
         self.pick(key, |out| push_dec(out, n));
     }
 

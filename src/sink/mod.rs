@@ -10,6 +10,7 @@ pub mod fields;
 pub mod filterlog;
 pub mod id;
 pub mod json;
+mod memo;
 pub mod notice;
 pub mod ocsf;
 pub mod page;

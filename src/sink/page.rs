@@ -308,7 +308,6 @@ impl Binder {
             Precision::Nanos => ts,
         };
         push_delta(out, self.reference.unwrap_or(ts), ts, self.precision);
-        out.push(b' ');
         if self.style == TimeStyle::Delta || self.reference.is_none() {
             self.reference = Some(ts);
         }

@@ -11,18 +11,24 @@ use crate::wire::pfsync::{Body, Message, Pfsync};
 use crate::wire::state::{Ids, State};
 use crate::wire::tdb::Tdb;
 
-/// Names what a line has beside the schema's own fields.
-pub(super) fn describe(event: &Event<'_>, line: Line<'_>, e: &mut impl Emit) {
+/// Names what a line has beside the schema's own fields. `header` names those of a pf header, as
+/// [`describe_header`] does.
+pub(super) fn describe<E: Emit>(
+    event: &Event<'_>,
+    line: Line<'_>,
+    e: &mut E,
+    header: impl FnOnce(&Pflog<'_>, &mut E),
+) {
     let frame = &event.frame;
     e.number(key!("caplen"), frame.data.len());
     e.number(key!("len"), frame.len);
     if frame.is_truncated() {
         e.truth(key!("truncated"));
     }
-    if let Some(header) = &event.pflog {
-        describe_header(event, header, e);
+    if let Some(found) = &event.pflog {
+        header(found, e);
         if event.packet.is_none() {
-            e.code(key!("af"), Family::from_af(header.af).map(Family::name), header.af);
+            e.code(key!("af"), Family::from_af(found.af).map(Family::name), found.af);
         }
     }
     if let Some(packet) = event.packet.as_ref().filter(|_| event.pfsync.is_none()) {
@@ -57,7 +63,8 @@ pub(super) fn shows_bytes(event: &Event<'_>, line: Line<'_>) -> bool {
     kind(event, line) == Kind::Undecoded && !event.frame.data.is_empty()
 }
 
-fn describe_header(event: &Event<'_>, h: &Pflog<'_>, e: &mut impl Emit) {
+/// Names what a pf header has beside the schema's own fields.
+pub(super) fn describe_header(event: &Event<'_>, h: &Pflog<'_>, e: &mut impl Emit) {
     e.string(key!("header"), |out| {
         out.extend_from_slice(h.systems.name().as_bytes());
         push_dec(out, h.hdrlen);

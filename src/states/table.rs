@@ -4,9 +4,11 @@
 //! clears. Nothing here reads a clock: time is that of the messages.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
+use std::hint::black_box;
 use std::net::IpAddr;
 
+use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use serde::Serialize;
 
@@ -28,6 +30,8 @@ use super::wheel::Wheel;
 const SENDERS: usize = 64;
 /// States whose end is looked at for each message, at most.
 const LOOKS: usize = 64;
+/// Messages whose states are asked for side by side.
+const AHEAD: usize = 32;
 
 /// What happened to the table so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -94,6 +98,13 @@ pub struct Outcome {
     pub burst: u16,
 }
 
+/// What an update showed of its state.
+#[derive(Debug, Default)]
+struct Seen {
+    regression: Option<Regression>,
+    burst: u16,
+}
+
 /// The states.
 #[derive(Debug)]
 pub struct Table {
@@ -116,7 +127,7 @@ impl Table {
     pub fn new(max_states: usize) -> Self {
         Self {
             max: max_states.clamp(1, (NIL - 1) as usize),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             slab: Slab::default(),
             index: HashTable::new(),
             ages: List::EMPTY,
@@ -167,14 +178,14 @@ impl Table {
     /// Does what a message says.
     pub fn apply(&mut self, op: &Op) -> Outcome {
         self.advance(op.facts.ts, LOOKS);
-        let mut regression = None;
+        let mut seen = Seen::default();
         let effect = match (&op.what, op.action) {
             (What::Whole(whole), SyncAction::Del) => self.delete(whole.ids()),
             (What::Whole(whole), SyncAction::Ins | SyncAction::Oins) => {
                 self.insert(whole, &op.facts)
             }
-            (What::Whole(whole), _) => self.update(whole, &op.facts, &mut regression),
-            (What::Compressed(update), _) => self.compressed(update, &op.facts, &mut regression),
+            (What::Whole(whole), _) => self.update(whole, &op.facts, &mut seen),
+            (What::Compressed(update), _) => self.compressed(update, &op.facts, &mut seen),
             (What::Named(ids), SyncAction::DelC) => self.delete(*ids),
             (What::Named(ids), SyncAction::InsAck) => self.acknowledge(*ids),
             (What::Clear { ifname, creatorid }, _) => self.clear(*creatorid, *ifname),
@@ -184,12 +195,23 @@ impl Table {
             }
             (What::Named(_) | What::Bus { .. } | What::Other, _) => Effect::None,
         };
-        let burst = match effect {
-            Effect::Updated => op.ids().and_then(|ids| self.slot(ids)),
-            _ => None,
-        };
-        let burst = burst.and_then(|slot| self.slab.get(slot)).map_or(0, |record| record.burst);
-        Outcome { effect, regression, burst }
+        Outcome { effect, regression: seen.regression, burst: seen.burst }
+    }
+
+    /// Asks for the states that messages are about, all of them side by side, before each in its
+    /// turn would wait for memory. Nothing changes by it.
+    pub fn expect(&self, ops: &[Op]) {
+        for some in ops.chunks(AHEAD) {
+            let mut slots = [NIL; AHEAD];
+            for (slot, op) in slots.iter_mut().zip(some) {
+                *slot = op.ids().and_then(|ids| self.slot(ids)).unwrap_or(NIL);
+            }
+            for record in slots.into_iter().filter_map(|slot| self.slab.get(slot)) {
+                let [Link { prev, next }, ..] = record.links;
+                black_box((record.whole.sides, record.last, record.deadline_s));
+                black_box((self.slab.link(prev, AGE), self.slab.link(next, AGE)));
+            }
+        }
     }
 
     /// Takes away what has ended by `now` without a deletion.
@@ -287,12 +309,7 @@ impl Table {
     }
 
     /// A full update: of a state that is not there it is an insertion, as for the kernel.
-    fn update(
-        &mut self,
-        whole: &Whole,
-        facts: &Facts,
-        regression: &mut Option<Regression>,
-    ) -> Effect {
+    fn update(&mut self, whole: &Whole, facts: &Facts, seen: &mut Seen) -> Effect {
         let ids = whole.ids();
         let Some(slot) = self.slot(ids) else {
             self.add(whole, facts, false);
@@ -303,7 +320,7 @@ impl Table {
         let Some(old) = self.slab.get(slot).map(|record| record.whole) else {
             return Effect::None;
         };
-        *regression = regressed(ids, whole.wire.proto, old.sides, whole.sides);
+        seen.regression = regressed(ids, whole.wire.proto, old.sides, whole.sides);
         if old.wire != whole.wire || old.stack != whole.stack || old.ifname != whole.ifname {
             // The lists that it is in are no longer its own.
             let Some(mut kept) = self.slab.get(slot).copied() else { return Effect::None };
@@ -321,18 +338,13 @@ impl Table {
             if let Some(record) = self.slab.get_mut(slot) {
                 record.count(whole, facts.ts);
             }
-            self.touch(slot, facts, deadline);
+            seen.burst = self.touch(slot, facts, deadline);
         }
         count(&mut self.counters.updated);
         Effect::Updated
     }
 
-    fn compressed(
-        &mut self,
-        update: &Compressed,
-        facts: &Facts,
-        regression: &mut Option<Regression>,
-    ) -> Effect {
+    fn compressed(&mut self, update: &Compressed, facts: &Facts, seen: &mut Seen) -> Effect {
         let Some(slot) = self.slot(update.ids) else {
             count(&mut self.counters.orphans);
             return Effect::Orphan;
@@ -341,17 +353,17 @@ impl Table {
         let sides = record.whole.sides;
         record.whole.compressed(update);
         let proto = record.whole.wire.proto;
-        *regression = regressed(update.ids, proto, sides, record.whole.sides);
+        seen.regression = regressed(update.ids, proto, sides, record.whole.sides);
         let deadline = self.lifetimes.compressed(facts.ts, update, record.deadline_s);
-        self.touch(slot, facts, deadline);
+        seen.burst = self.touch(slot, facts, deadline);
         count(&mut self.counters.compressed);
         Effect::Updated
     }
 
-    /// A message about a state: it is now the youngest.
-    fn touch(&mut self, slot: u32, facts: &Facts, deadline_s: i64) {
+    /// A message about a state: it is now the youngest. Gives its updates in this second.
+    fn touch(&mut self, slot: u32, facts: &Facts, deadline_s: i64) -> u16 {
         let sender = self.sender(facts.sender);
-        let Some(record) = self.slab.get_mut(slot) else { return };
+        let Some(record) = self.slab.get_mut(slot) else { return 0 };
         let same = record.last.split().0 == facts.ts.split().0;
         record.burst = if same { record.burst.saturating_add(1) } else { 1 };
         record.last = record.last.max(facts.ts);
@@ -359,6 +371,7 @@ impl Table {
         record.messages = record.messages.saturating_add(1);
         let earlier = deadline_s < record.deadline_s;
         record.deadline_s = deadline_s;
+        let burst = record.burst;
         if earlier {
             self.wheel.remove(&mut self.slab, slot);
             self.wheel.insert(&mut self.slab, slot);
@@ -367,6 +380,7 @@ impl Table {
             self.ages.remove(&mut self.slab, AGE, slot);
             self.ages.push(&mut self.slab, AGE, slot);
         }
+        burst
     }
 
     fn delete(&mut self, ids: Ids) -> Effect {

@@ -5,8 +5,9 @@
 //! make way hands its counts on, so nothing is lost however many there are.
 
 use super::table::fold;
+use crate::glance::Glance;
 use crate::pf::{Action, Systems};
-use crate::wire::pflog::{OLD_LEN, Pflog};
+use crate::wire::pflog::{self, OLD_LEN, Pflog};
 use crate::wire::writer::OLD_UNKNOWN;
 
 /// Two places for each of 512 hashes.
@@ -52,7 +53,31 @@ fn name(bytes: &[u8]) -> Name {
     if empty == 16 { 0 } else { all << (8 * empty) }
 }
 
+/// The same of a field of pf's header, in which anything may stand behind the first NUL.
+#[inline]
+fn name_in(field: &[u8; 16]) -> Name {
+    let bits = 8 * pflog::name(field).len();
+    let rest = u128::MAX.checked_shr(u32::try_from(bits).unwrap_or(128)).unwrap_or(0);
+    u128::from_be_bytes(*field) & !rest
+}
+
 impl Cell {
+    /// Of a plain record.
+    #[inline]
+    pub(super) fn at(glance: &Glance<'_>) -> Self {
+        let ([ifname, ruleset], [rulenr, subrulenr]) = (glance.names(), glance.rules());
+        Self {
+            ifname: name_in(ifname),
+            ruleset: name_in(ruleset),
+            rulenr,
+            subrulenr,
+            systems: glance.systems,
+            action: glance.action().0,
+            reason: glance.reason().0,
+            dir: Some(glance.dir().0),
+        }
+    }
+
     #[inline]
     pub(super) fn of(pflog: &Pflog<'_>) -> Self {
         // The length byte of a header that has none, and a direction that may be either way.

@@ -21,8 +21,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::error::Layer;
-use crate::event::{Event, Kind};
-use crate::packet::Packet;
+use crate::event::{Event, Frame, Kind};
+use crate::glance::Glance;
+use crate::packet::{Packet, Ports};
 use crate::pf::{Action, Systems};
 use crate::time::Precision;
 
@@ -167,22 +168,13 @@ impl Summary {
     /// Counts an event.
     #[inline]
     pub fn observe(&mut self, event: &Event<'_>) {
-        self.records += 1;
-        self.truncated += u64::from(event.frame.is_truncated());
-        self.nanos |= event.frame.precision == Precision::Nanos;
+        self.frame(&event.frame);
         self.pflog += u64::from(event.kind == Kind::Pflog);
-        if self.link.0 != event.frame.link.0 {
-            self.turn_link(event.frame.link.0);
-        }
-        self.link.1 += 1;
         let bytes = event.packet.as_ref().map_or(0, |packet| self.packet(packet));
         let mut verdict = Verdict::Other;
         // What is there of a header that is cut may be garbage: it counts as not decoded only.
         if let (Kind::Pflog, Some(pflog)) = (event.kind, &event.pflog) {
-            verdict = Verdict::of(pflog.action.0);
-            if let Some((cell, tally)) = self.cells.add(Cell::of(pflog), bytes) {
-                self.spread(&cell, tally);
-            }
+            verdict = self.cell(Cell::of(pflog), bytes);
         }
         if let (Some(rule), Some(pflog)) = (&event.rule, &event.pflog) {
             self.names.observe(names::place(pflog), rule);
@@ -193,35 +185,75 @@ impl Summary {
         }
     }
 
+    /// Counts a plain record: as much as the event that it decodes to.
+    #[inline]
+    pub fn observe_glance(&mut self, frame: &Frame<'_>, glance: &Glance<'_>) {
+        self.frame(frame);
+        self.pflog += 1;
+        let Glance { src, dst, proto, ports, .. } = *glance;
+        let len = length(Some(glance.len), glance.header_len, glance.wire_len);
+        let bytes = self.addressed(len, Some(proto), ports, Some(src), Some(dst));
+        let verdict = self.cell(Cell::at(glance), bytes);
+        self.timeline.add(frame.ts, verdict);
+    }
+
+    #[inline]
+    fn frame(&mut self, frame: &Frame<'_>) {
+        self.records += 1;
+        self.truncated += u64::from(frame.is_truncated());
+        self.nanos |= frame.precision == Precision::Nanos;
+        if self.link.0 != frame.link.0 {
+            self.turn_link(frame.link.0);
+        }
+        self.link.1 += 1;
+    }
+
+    /// Counts what pf said of a packet.
+    #[inline]
+    fn cell(&mut self, cell: Cell, bytes: u64) -> Verdict {
+        let verdict = Verdict::of(cell.action);
+        if let Some((cell, tally)) = self.cells.add(cell, bytes) {
+            self.spread(&cell, tally);
+        }
+        verdict
+    }
+
     /// Counts a packet and says how many bytes it had.
     #[inline]
     fn packet(&mut self, packet: &Packet<'_>) -> u64 {
-        // A length field that is cut off or, in an offloaded segment, not filled in does not
-        // tell; the frame does.
         let ip = &packet.ip;
-        let len = match ip.len {
-            Some(len) if len > ip.header.len() => len,
-            len => len.unwrap_or_default().max(packet.len),
-        };
+        let len = length(ip.len, ip.header.len(), packet.len);
+        self.addressed(len, ip.proto, packet.ports(), ip.src, ip.dst)
+    }
+
+    #[inline]
+    fn addressed(
+        &mut self,
+        len: usize,
+        proto: Option<u8>,
+        ports: Option<Ports>,
+        src: Option<IpAddr>,
+        dst: Option<IpAddr>,
+    ) -> u64 {
         let one = Tally { packets: 1, bytes: u64::try_from(len).unwrap_or(u64::MAX) };
         self.packets.add(one);
-        if let Some(proto) = ip.proto {
+        if let Some(proto) = proto {
             if let Some(tally) = self.protocols.get_mut(usize::from(proto)) {
                 tally.add(one);
             }
-            if let Some(ports) = packet.ports() {
+            if let Some(ports) = ports {
                 let key = (u32::from(proto) << 16) | u32::from(ports.dst);
                 self.ports.add(key, [1], &mut self.pool);
             }
         }
-        match ip.src {
+        match src {
             Some(IpAddr::V4(addr)) => self.sources.add(addr.to_bits(), [1], &mut self.pool),
             Some(IpAddr::V6(addr)) => {
                 self.sources6.add(words(addr.to_bits()), [1], &mut self.pool);
             }
             None => {}
         }
-        match ip.dst {
+        match dst {
             Some(IpAddr::V4(addr)) => self.destinations.add(addr.to_bits(), [1], &mut self.pool),
             Some(IpAddr::V6(addr)) => {
                 self.destinations6.add(words(addr.to_bits()), [1], &mut self.pool);
@@ -325,6 +357,16 @@ impl Summary {
     pub fn report(&mut self, top: usize) -> Report {
         self.settle();
         build::build(self, top)
+    }
+}
+
+/// Bytes of a packet. A length field that is cut off or, in an offloaded segment, not filled in does
+/// not tell; the frame does.
+#[inline]
+fn length(field: Option<usize>, header: usize, wire: usize) -> usize {
+    match field {
+        Some(len) if len > header => len,
+        len => len.unwrap_or_default().max(wire),
     }
 }
 

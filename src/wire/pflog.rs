@@ -19,10 +19,6 @@
 //!
 //! Not here: the packet behind the header, and what the numbers are called.
 
-use nom::bytes::complete::take;
-use nom::number::complete::{be_u8, be_u16, be_u32};
-use nom::{IResult, Parser};
-
 use super::ByteOrder;
 use super::writer::Writer;
 use crate::error::{DecodeError, Fault, Layer};
@@ -121,6 +117,7 @@ impl Pflog<'_> {
 /// # Errors
 /// `BadLength` for a length byte below 45, `Truncated` when the frame ends before the header
 /// with its padding does.
+#[inline]
 pub fn parse(frame: &[u8], len: usize, writer: Writer) -> Result<Pflog<'_>, DecodeError> {
     let err = |fault| DecodeError { layer: Layer::Pflog, offset: 0, fault };
     let Some(&hdrlen) = frame.first() else {
@@ -134,8 +131,8 @@ pub fn parse(frame: &[u8], len: usize, writer: Writer) -> Result<Pflog<'_>, Deco
     if frame.len() < skip {
         return Err(truncated);
     }
-    let (tail, mut header) = prefix(frame).map_err(|_| truncated)?;
-    fill_tail(&mut header, tail, writer).map_err(|_| truncated)?;
+    let (mut header, tail) = prefix(frame).ok_or(truncated)?;
+    fill_tail(&mut header, tail, writer).ok_or(truncated)?;
     header.skip = find_packet(frame, len, &header, skip);
     if let Some(other) = &mut header.other {
         // Until 6.8 a packet of af-to is in the family `naf`, and its addresses are in `af`.
@@ -148,7 +145,7 @@ pub fn parse(frame: &[u8], len: usize, writer: Writer) -> Result<Pflog<'_>, Deco
 
 /// Parses a header that is cut, as far as it goes; `None` if not even the prefix is there.
 pub fn parse_cut(frame: &[u8], writer: Writer) -> Option<Pflog<'_>> {
-    let (tail, mut header) = prefix(frame).ok()?;
+    let (mut header, tail) = prefix(frame)?;
     if header.hdrlen < MIN_LEN {
         return None;
     }
@@ -163,63 +160,68 @@ fn padded(hdrlen: u8) -> usize {
     usize::from(hdrlen).next_multiple_of(4)
 }
 
-type Parsed<'a, T> = IResult<&'a [u8], T>;
-
 /// A fixed field that holds a name: the bytes up to the first NUL, or all of them.
-fn name(i: &[u8]) -> Parsed<'_, &[u8]> {
-    let (i, field) = take(16usize)(i)?;
-    let end = field.iter().position(|&b| b == 0).unwrap_or(field.len());
-    Ok((i, field.get(..end).unwrap_or(field)))
+#[inline]
+pub(crate) fn name(field: &[u8; 16]) -> &[u8] {
+    // Without a look at each: of the bytes up to the first NUL its top bit alone was clear, and is
+    // set when one is taken off each byte.
+    const ONES: u128 = u128::from_ne_bytes([1; 16]);
+    let all = u128::from_le_bytes(*field);
+    let nul = all.wrapping_sub(ONES) & !all & (ONES << 7);
+    field.get(..nul.trailing_zeros() as usize / 8).unwrap_or(field)
 }
 
 /// A rule number; all ones means "none".
-fn rule(i: &[u8]) -> Parsed<'_, Option<u32>> {
-    be_u32.map(|n| (n != u32::MAX).then_some(n)).parse(i)
+#[inline]
+fn rule(bytes: [u8; 4]) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes)).filter(|&n| n != u32::MAX)
 }
 
-fn prefix(i: &[u8]) -> Parsed<'_, Pflog<'_>> {
-    let (i, hdrlen) = be_u8(i)?;
-    let (i, af) = be_u8(i)?;
-    let (i, action) = be_u8.map(Action).parse(i)?;
-    let (i, reason) = be_u8.map(Reason).parse(i)?;
-    let (i, ifname) = name(i)?;
-    let (i, ruleset) = name(i)?;
-    let (i, rulenr) = rule(i)?;
-    let (i, subrulenr) = rule(i)?;
+/// The fields that all headers have, and what is behind them; `None` if they are not all there.
+#[inline]
+fn prefix(frame: &[u8]) -> Option<(Pflog<'_>, &[u8])> {
+    let ([hdrlen, af, action, reason, fixed @ ..], tail) =
+        frame.split_first_chunk::<PREFIX_LEN>()?;
+    let (ifname, fixed) = fixed.split_first_chunk()?;
+    let (ruleset, fixed) = fixed.split_first_chunk()?;
+    let (&rulenr, fixed) = fixed.split_first_chunk()?;
+    let (&subrulenr, _) = fixed.split_first_chunk()?;
     let header = Pflog {
-        hdrlen,
-        skip: padded(hdrlen),
+        hdrlen: *hdrlen,
+        skip: padded(*hdrlen),
         systems: Systems::ANY,
-        af: u32::from(af),
-        action,
-        reason,
-        ifname,
-        ruleset,
-        rulenr,
-        subrulenr,
+        af: u32::from(*af),
+        action: Action(*action),
+        reason: Reason(*reason),
+        ifname: name(ifname),
+        ruleset: name(ruleset),
+        rulenr: rule(rulenr),
+        subrulenr: rule(subrulenr),
         dir: None,
         owner: None,
         ridentifier: None,
         naf: None,
         other: None,
     };
-    Ok((i, header))
+    Some((header, tail))
 }
 
-/// The rest of the header, by its length byte. A length that no known system writes has the
-/// fields of the longest known layout that fits into it.
-fn fill_tail<'a>(h: &mut Pflog<'a>, tail: &'a [u8], writer: Writer) -> Parsed<'a, ()> {
+/// The rest of the header, by its length byte; `None` if it ends too soon. A length that no known
+/// system writes has the fields of the longest known layout that fits into it.
+#[inline]
+fn fill_tail(h: &mut Pflog<'_>, tail: &[u8], writer: Writer) -> Option<()> {
     let mut i = tail;
     h.systems = writer.systems(h);
     if h.hdrlen == 49 {
-        (i, h.ridentifier) = tracker(i)?;
+        (h.ridentifier, i) = tracker(i)?;
     }
     if h.hdrlen >= 61 {
-        let (rest, raw) = take(16usize)(i)?;
-        (i, h.owner) = (rest, Some(owner(raw, writer.host_order(raw))));
+        let (raw, rest) = i.split_first_chunk::<16>()?;
+        (h.owner, i) = (Some(owner(raw, writer.host_order(raw))), rest);
     }
     if matches!(h.hdrlen, 45 | 49 | 61..) {
-        (i, h.dir) = be_u8.map(|dir| Some(Direction(dir))).parse(i)?;
+        let (&dir, rest) = i.split_first()?;
+        (h.dir, i) = (Some(Direction(dir)), rest);
     }
     if h.systems == Systems::IPFW
         && let Some(owner) = &mut h.owner
@@ -228,54 +230,53 @@ fn fill_tail<'a>(h: &mut Pflog<'a>, tail: &'a [u8], writer: Writer) -> Parsed<'a
         (owner.uid, owner.pid) = (None, None);
     }
     match h.hdrlen {
-        68 => {
-            (i, _) = take(3usize)(i)?;
-            (i, h.ridentifier) = tracker(i)?;
-        }
+        68 => (h.ridentifier, _) = tracker(i.get(3..)?)?,
         69 => {
-            (i, _) = be_u8(i)?;
-            (i, h.naf) = family(i)?;
-            (i, _) = be_u8(i)?;
-            (i, h.ridentifier) = tracker(i)?;
+            let &[_, naf, ref rest @ ..] = i else { return None };
+            h.naf = family(naf);
+            (h.ridentifier, _) = tracker(rest.get(1..)?)?;
         }
         100.. => {
-            let (rest, rewritten) = be_u8(i)?;
-            (i, h.naf) = family(rest)?;
-            (i, _) = be_u8(i)?;
+            let &[rewritten, naf, ref rest @ ..] = i else { return None };
+            h.naf = family(naf);
             let family = Family::from_af(h.naf.map_or(h.af, u32::from));
-            (i, h.other) = other(i, rewritten != 0, family)?;
+            h.other = Some(other(rest.get(1..)?, rewritten != 0, family)?);
         }
         _ => {}
     }
-    Ok((i, ()))
+    Some(())
 }
 
-fn tracker(i: &[u8]) -> Parsed<'_, Option<u32>> {
-    be_u32.map(|id| (id != 0).then_some(id)).parse(i)
+#[inline]
+fn tracker(i: &[u8]) -> Option<(Option<u32>, &[u8])> {
+    let (&id, rest) = i.split_first_chunk()?;
+    Some((Some(u32::from_be_bytes(id)).filter(|&id| id != 0), rest))
 }
 
-fn family(i: &[u8]) -> Parsed<'_, Option<u8>> {
-    be_u8.map(|af| (af != 0).then_some(af)).parse(i)
+#[inline]
+fn family(af: u8) -> Option<u8> {
+    (af != 0).then_some(af)
 }
 
-fn other(i: &[u8], rewritten: bool, family: Option<Family>) -> Parsed<'_, Option<Other>> {
-    let address = || take(16usize).map(|a: &[u8]| <[u8; 16]>::try_from(a).unwrap_or_default());
-    let (i, saddr) = address().parse(i)?;
-    let (i, daddr) = address().parse(i)?;
-    let (i, sport) = be_u16(i)?;
-    let (i, dport) = be_u16(i)?;
-    Ok((i, Some(Other { rewritten, family, saddr, daddr, sport, dport })))
+#[inline]
+fn other(i: &[u8], rewritten: bool, family: Option<Family>) -> Option<Other> {
+    let (&saddr, i) = i.split_first_chunk()?;
+    let (&daddr, i) = i.split_first_chunk()?;
+    let &[a, b, c, d] = i.first_chunk()?;
+    let (sport, dport) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+    Some(Other { rewritten, family, saddr, daddr, sport, dport })
 }
 
-fn owner(raw: &[u8], order: ByteOrder) -> Owner {
-    let mut words = raw.chunks_exact(4).map(|c| order.u32(c.try_into().unwrap_or_default()));
-    let mut next = || words.next().unwrap_or_default();
-    let (uid, pid, rule_uid, rule_pid) = (next(), next(), next(), next());
+#[inline]
+fn owner(raw: &[u8; 16], order: ByteOrder) -> Owner {
+    let &[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = raw;
+    let uid = order.u32([a, b, c, d]);
+    let pid = order.u32([e, f, g, h]).cast_signed();
     Owner {
         uid: (!NO_UID.contains(&uid)).then_some(uid),
-        pid: Some(pid.cast_signed()).filter(|pid| !NO_PID.contains(pid)),
-        rule_uid,
-        rule_pid: rule_pid.cast_signed(),
+        pid: Some(pid).filter(|pid| !NO_PID.contains(pid)),
+        rule_uid: order.u32([i, j, k, l]),
+        rule_pid: order.u32([m, n, o, p]).cast_signed(),
     }
 }
 
@@ -328,36 +329,36 @@ fn is_ip(ip: &[u8], len: usize) -> bool {
 pub fn parse_old(frame: &[u8], writer: Writer) -> Result<Pflog<'_>, DecodeError> {
     let fault = Fault::Truncated { needed: OLD_LEN };
     let err = DecodeError { layer: Layer::Pflog, offset: 0, fault };
-    old(frame, writer).map(|(_, header)| header).map_err(|_| err)
+    old(frame, writer).ok_or(err)
 }
 
-fn old(i: &[u8], writer: Writer) -> Parsed<'_, Pflog<'_>> {
-    let code = |n: u16| u8::try_from(n).unwrap_or(u8::MAX);
-    let (i, af) = be_u32(i)?;
-    let (i, ifname) = name(i)?;
-    let (i, rnr) = be_u16(i)?;
-    let (i, reason) = be_u16(i)?;
-    let (i, action) = be_u16(i)?;
-    let (i, dir) = be_u16(i)?;
-    let dir = u8::try_from(dir).ok().map(|code| writer.old_direction(code));
-    let header = Pflog {
+fn old(frame: &[u8], writer: Writer) -> Option<Pflog<'_>> {
+    let code = |bytes| u8::try_from(u16::from_be_bytes(bytes)).unwrap_or(u8::MAX);
+    let (&af, i) = frame.split_first_chunk()?;
+    let (ifname, i) = i.split_first_chunk()?;
+    let (&rnr, i) = i.split_first_chunk()?;
+    let (&reason, i) = i.split_first_chunk()?;
+    let (&action, i) = i.split_first_chunk()?;
+    let (&dir, _) = i.split_first_chunk()?;
+    let rnr = u16::from_be_bytes(rnr);
+    let dir = u8::try_from(u16::from_be_bytes(dir)).ok();
+    Some(Pflog {
         hdrlen: 28,
         skip: OLD_LEN,
         systems: Systems::OPENBSD_3,
-        af,
+        af: u32::from_be_bytes(af),
         action: Action(code(action)),
         reason: Reason(code(reason)),
-        ifname,
+        ifname: name(ifname),
         ruleset: &[],
         rulenr: (rnr != u16::MAX).then_some(u32::from(rnr)),
         subrulenr: None,
-        dir,
+        dir: dir.map(|code| writer.old_direction(code)),
         owner: None,
         ridentifier: None,
         naf: None,
         other: None,
-    };
-    Ok((i, header))
+    })
 }
 
 #[cfg(test)]

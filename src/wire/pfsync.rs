@@ -180,6 +180,11 @@ impl<'a> Pfsync<'a> {
         Messages::new(self)
     }
 
+    /// The fault that ends the messages, if one does.
+    pub fn fault(&self) -> Option<DecodeError> {
+        Messages::new(self).fault()
+    }
+
     /// Where the packet ends by what is known: its length, or the wire's.
     fn end(&self) -> usize {
         self.len.unwrap_or(self.wire)

@@ -33,6 +33,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use nom::bytes::complete::take;
+use nom::error::{Error, ErrorKind};
 use nom::number::complete::{be_u8, be_u16, be_u32, be_u64};
 use nom::{IResult, Parser};
 
@@ -417,7 +418,7 @@ impl Extra<'_> {
     };
 }
 
-type Rest<'a> = Result<&'a [u8], nom::Err<nom::error::Error<&'a [u8]>>>;
+type Rest<'a> = Result<&'a [u8], nom::Err<Error<&'a [u8]>>>;
 
 /// Family, protocol and direction of a state whose keys share them.
 fn flow<'a>(i: &'a [u8], s: &mut State<'_>, hop: &[u8; 16]) -> Rest<'a> {
@@ -447,7 +448,8 @@ pub(super) fn name(i: &[u8], len: usize) -> Parsed<'_, &[u8]> {
 }
 
 fn address(i: &[u8]) -> Parsed<'_, [u8; 16]> {
-    take(16usize).map(|a: &[u8]| a.try_into().unwrap_or_default()).parse(i)
+    let (i, address) = chunk(i)?;
+    Ok((i, *address))
 }
 
 /// The address in the first bytes of a `struct pf_addr`.
@@ -535,30 +537,53 @@ fn from_hosts(ext: Host, own: Host) -> Key {
     Key { addr: [ext.0, own.0], port: [ext.1, own.1], rdomain: 0, af: 0, proto: 0 }
 }
 
+/// The next bytes of a fixed length.
+#[inline]
+pub(super) fn chunk<const N: usize>(i: &[u8]) -> Parsed<'_, &[u8; N]> {
+    match i.split_first_chunk() {
+        Some((chunk, rest)) => Ok((rest, chunk)),
+        None => Err(nom::Err::Error(Error::new(i, ErrorKind::Eof))),
+    }
+}
+
 /// `struct pfsync_state_peer`, whose mark of a valid scrub part stands in front.
+#[inline]
 pub(super) fn peer(i: &[u8]) -> Parsed<'_, Peer> {
-    let (i, (flags, ttl, valid, ts_mod)) = (be_u16, be_u8, be_u8, be_u32).parse(i)?;
+    let (i, &[f, g, ttl, valid, a, b, c, d]) = chunk(i)?;
     let (i, peer) = windows(i)?;
-    let (i, _) = take(6usize)(i)?;
+    let (i, _pad) = chunk::<6>(i)?;
+    let (flags, ts_mod) = (u16::from_be_bytes([f, g]), u32::from_be_bytes([a, b, c, d]));
     let scrub = (valid & 1 != 0).then_some(Scrub { flags, ttl, ts_mod });
     Ok((i, Peer { scrub, ..peer }))
 }
 
 /// The same in version 2: the mark stands behind.
 pub(super) fn peer_v2(i: &[u8]) -> Parsed<'_, Peer> {
-    let (i, (flags, ttl, _pad, ts_mod)) = (be_u16, be_u8, be_u8, be_u32).parse(i)?;
+    let (i, &[f, g, ttl, _pad, a, b, c, d]) = chunk(i)?;
     let (i, peer) = windows(i)?;
-    let (i, valid) = be_u8(i)?;
-    let (i, _) = take(5usize)(i)?;
+    let (i, [valid, _pad @ ..]) = chunk::<6>(i)?;
+    let (flags, ts_mod) = (u16::from_be_bytes([f, g]), u32::from_be_bytes([a, b, c, d]));
     let scrub = (valid & 1 != 0).then_some(Scrub { flags, ttl, ts_mod });
     Ok((i, Peer { scrub, ..peer }))
 }
 
+#[inline]
 fn windows(i: &[u8]) -> Parsed<'_, Peer> {
-    let (i, (seqlo, seqhi, seqdiff)) = (be_u32, be_u32, be_u32).parse(i)?;
-    let (i, (max_win, mss)) = (be_u16, be_u16).parse(i)?;
-    let (i, (state, wscale)) = (be_u8.map(PeerState), be_u8).parse(i)?;
-    Ok((i, Peer { seqlo, seqhi, seqdiff, max_win, mss, state, wscale, scrub: None }))
+    let (i, &seqlo) = chunk(i)?;
+    let (i, &seqhi) = chunk(i)?;
+    let (i, &seqdiff) = chunk(i)?;
+    let (i, &[a, b, c, d, state, wscale]) = chunk(i)?;
+    let peer = Peer {
+        seqlo: u32::from_be_bytes(seqlo),
+        seqhi: u32::from_be_bytes(seqhi),
+        seqdiff: u32::from_be_bytes(seqdiff),
+        max_win: u16::from_be_bytes([a, b]),
+        mss: u16::from_be_bytes([c, d]),
+        state: PeerState(state),
+        wscale,
+        scrub: None,
+    };
+    Ok((i, peer))
 }
 
 #[cfg(test)]

@@ -83,22 +83,27 @@ impl Writer {
 
     /// Byte order of a record's uid, pid, rule_uid and rule_pid: as the record itself shows,
     /// else as the records before it do.
+    #[inline]
     pub(super) fn host_order(self, owner: &[u8]) -> ByteOrder {
         shown_order(owner).unwrap_or(self.order)
     }
 
     /// Systems that may have written this record.
+    #[inline]
     pub(super) fn systems(self, h: &Pflog<'_>) -> Systems {
         if is_ipfw(h) {
             return Systems::IPFW;
         }
-        match h.hdrlen {
+        self.systems_by(h.hdrlen, u8::try_from(h.af).unwrap_or_default())
+    }
+
+    /// The same by the header's length byte and the packet's family, of a record that is not ipfw's.
+    #[inline]
+    pub(crate) fn systems_by(self, hdrlen: u8, af: u8) -> Systems {
+        match hdrlen {
             100 => Systems::OPENBSD,
             49 | 68 | 69 => Systems::FREEBSD,
-            45 | 61 => {
-                let af = u8::try_from(h.af).unwrap_or_default();
-                self.systems.narrowed(by_length(h.hdrlen).narrowed(by_family(af)))
-            }
+            45 | 61 => self.systems.narrowed(by_length(hdrlen).narrowed(by_family(af))),
             _ => Systems::ANY,
         }
     }
@@ -165,6 +170,7 @@ fn is_ipfw(h: &Pflog<'_>) -> bool {
 /// The byte order that the four host-order words show by themselves: by a "no process" or "no
 /// user" value that is one in one order only, or by a rule_pid that can be a process id in one
 /// order only.
+#[inline]
 fn shown_order(owner: &[u8]) -> Option<ByteOrder> {
     let word = |at: usize| owner.get(at..).and_then(<[u8]>::first_chunk::<4>).copied();
     let (uid, pid, rule_pid) = (word(0)?, word(4)?, word(12)?);

@@ -16,7 +16,8 @@ use jiff::tz::TimeZone;
 
 use super::Sink;
 use super::id::Ids;
-use super::json::{Emit, Line, Origin, Writer, key, lines, push_object};
+use super::json::{Emit, Line, Origin, Writer, key, lines, push_members, push_object};
+use super::memo::Memo;
 use super::notice::push_sentence;
 use super::page::Page;
 use super::pf;
@@ -60,13 +61,14 @@ impl Version {
 pub struct Ecs {
     documents: Documents,
     filter: Filter,
+    headers: Memo<6>,
 }
 
 impl Ecs {
     /// A renderer for the records of one source. Of the messages of a pfsync packet it writes
     /// those that `filter` is true of; which events it gets has been decided before.
     pub fn new(origin: Origin, site: Arc<Site>, version: Version, filter: Filter) -> Self {
-        Self { documents: Documents::new(origin, site, version), filter }
+        Self { documents: Documents::new(origin, site, version), filter, headers: Memo::new() }
     }
 
     /// Leaves `event.sequence` to the [`Binder`](super::page::Binder), which numbers what is sent:
@@ -81,11 +83,57 @@ impl Ecs {
 impl Sink for Ecs {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
         page.begin(event.frame.ts);
-        lines(event, &self.filter, |line| self.documents.push(&mut page.text, event, line));
+        let site = &self.documents.site;
+        let ready = ready(&mut self.headers, site, event);
+        lines(event, &self.filter, |line| {
+            self.documents.push(&mut page.text, event, line, ready.as_ref());
+        });
         for at in self.documents.numbers.iter_mut().flat_map(|numbers| numbers.drain(..)) {
             page.leave_sequence(at);
         }
         page.end();
+    }
+}
+
+/// Members that depend on nothing but a pf header, for each place where they stand.
+#[derive(Debug, Clone, Copy)]
+struct Ready<'a> {
+    verdict: &'a [u8],
+    observer: &'a [u8],
+    rule: &'a [u8],
+    owner: &'a [u8],
+    tags: &'a [u8],
+    pf: &'a [u8],
+}
+
+/// The members of the event's header, unless a ruleset has more to say of its rule.
+fn ready<'m>(headers: &'m mut Memo<6>, site: &Site, event: &Event<'_>) -> Option<Ready<'m>> {
+    let header = event.pflog.as_ref()?;
+    if event.kind != Kind::Pflog || event.rule.is_some() {
+        return None;
+    }
+    let pieces = headers.get(
+        event.frame.data,
+        header,
+        [
+            &|out| push_members(out, |e| describe_verdict(header, e)),
+            &|out| push_members(out, |e| describe_observer(site, event, Line::Event, e)),
+            &|out| push_members(out, |e| describe_rule(event, Line::Event, e)),
+            &|out| push_members(out, |e| describe_owner(header, e)),
+            &|out| push_members(out, |e| describe_tags(header, e)),
+            &|out| push_members(out, |e| pf::describe_header(event, header, e)),
+        ],
+    )?;
+    let [verdict, observer, rule, owner, tags, pf] = pieces.all();
+    Some(Ready { verdict, observer, rule, owner, tags, pf })
+}
+
+/// Appends members, as they are ready or else as they are described.
+#[inline(always)]
+fn members<'o>(ready: Option<&[u8]>, e: &mut Writer<'o>, describe: impl FnOnce(&mut Writer<'o>)) {
+    match ready {
+        Some(ready) => e.members(ready),
+        None => describe(e),
     }
 }
 
@@ -110,18 +158,28 @@ impl Documents {
         Self { origin, site, version, clock, other, ids, numbers: None }
     }
 
-    fn push(&mut self, out: &mut Vec<u8>, event: &Event<'_>, line: Line<'_>) {
+    fn push(
+        &mut self,
+        out: &mut Vec<u8>,
+        event: &Event<'_>,
+        line: Line<'_>,
+        ready: Option<&Ready<'_>>,
+    ) {
         let frame = &event.frame;
         push_object(out, |e| {
             self.head(frame.ts, frame.precision, e);
             e.open(key!("event"));
-            self.describe_event(event, line, e);
+            self.describe_event(event, line, ready, e);
             e.close();
-            self.describe_observer(event, line, e);
-            describe_rule(event, line, e);
+            members(ready.map(|ready| ready.observer), e, |e| {
+                describe_observer(&self.site, event, line, e);
+            });
+            members(ready.map(|ready| ready.rule), e, |e| describe_rule(event, line, e));
             let subject = Subject::of(event, line);
             network::describe(&subject, &self.site, direction(event), e);
-            describe_owner(event, e);
+            if let Some(header) = &event.pflog {
+                members(ready.map(|ready| ready.owner), e, |e| describe_owner(header, e));
+            }
             describe_log(&self.origin, frame, e);
             if subject::kind(event, line) == Kind::Undecoded
                 && let Some(error) = event.error
@@ -132,9 +190,13 @@ impl Documents {
                 e.word(key!("type"), error.fault.cause());
                 e.close();
             }
-            describe_tags(event, e);
+            if let Some(header) = &event.pflog {
+                members(ready.map(|ready| ready.tags), e, |e| describe_tags(header, e));
+            }
             e.open(key!("pf"));
-            pf::describe(event, line, e);
+            pf::describe(event, line, e, |header, e| {
+                members(ready.map(|ready| ready.pf), e, |e| pf::describe_header(event, header, e));
+            });
             e.close();
         });
         out.push(b'\n');
@@ -228,10 +290,18 @@ impl Documents {
         });
     }
 
-    fn describe_event(&mut self, event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
+    fn describe_event(
+        &mut self,
+        event: &Event<'_>,
+        line: Line<'_>,
+        ready: Option<&Ready<'_>>,
+        e: &mut Writer<'_>,
+    ) {
         let frame = &event.frame;
         match (subject::kind(event, line), &event.pflog, line) {
-            (Kind::Pflog, Some(header), _) => describe_verdict(header, e),
+            (Kind::Pflog, Some(header), _) => {
+                members(ready.map(|ready| ready.verdict), e, |e| describe_verdict(header, e));
+            }
             (Kind::Pfsync, _, Line::Message(message)) => describe_sync(message, e),
             (Kind::Undecoded, ..) => e.members(concat!(
                 r#","kind":"pipeline_error","category":["network"],"type":["info"]"#,
@@ -270,33 +340,34 @@ impl Documents {
             e.string(key!("original"), |out| push_hex(out, frame.data));
         }
     }
+}
 
-    fn describe_observer(&self, event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
-        e.open(key!("observer"));
-        e.bytes(key!("name"), self.site.observer.as_bytes());
-        e.members(r#","type":"firewall""#);
-        let systems = subject::systems(event, line);
-        if let Some(vendor) = systems.and_then(subject::vendor) {
-            e.word(key!("vendor"), vendor);
-        }
-        e.word(key!("product"), if systems == Some(Systems::IPFW) { "ipfw" } else { "pf" });
-        if let Some(header) = event.pflog.as_ref().filter(|header| !header.ifname.is_empty()) {
-            let side = match direction(event) {
-                Some(Direction::IN) => Some(key!("ingress")),
-                // 3 is OpenBSD's fwd: on its way out.
-                Some(Direction(2 | 3)) => Some(key!("egress")),
-                _ => None,
-            };
-            if let Some(side) = side {
-                e.open(side);
-                e.open(key!("interface"));
-                e.bytes(key!("name"), header.ifname);
-                e.close();
-                e.close();
-            }
-        }
-        e.close();
+/// Who tells of it: the firewall, and where the packet was.
+fn describe_observer(site: &Site, event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
+    e.open(key!("observer"));
+    e.bytes(key!("name"), site.observer.as_bytes());
+    e.members(r#","type":"firewall""#);
+    let systems = subject::systems(event, line);
+    if let Some(vendor) = systems.and_then(subject::vendor) {
+        e.word(key!("vendor"), vendor);
     }
+    e.word(key!("product"), if systems == Some(Systems::IPFW) { "ipfw" } else { "pf" });
+    if let Some(header) = event.pflog.as_ref().filter(|header| !header.ifname.is_empty()) {
+        let side = match direction(event) {
+            Some(Direction::IN) => Some(key!("ingress")),
+            // 3 is OpenBSD's fwd: on its way out.
+            Some(Direction(2 | 3)) => Some(key!("egress")),
+            _ => None,
+        };
+        if let Some(side) = side {
+            e.open(side);
+            e.open(key!("interface"));
+            e.bytes(key!("name"), header.ifname);
+            e.close();
+            e.close();
+        }
+    }
+    e.close();
 }
 
 fn describe_verdict(header: &Pflog<'_>, e: &mut Writer<'_>) {
@@ -370,8 +441,8 @@ fn describe_rule(event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
 }
 
 /// Who owns the local socket.
-fn describe_owner(event: &Event<'_>, e: &mut Writer<'_>) {
-    let Some(owner) = event.pflog.as_ref().and_then(|header| header.owner) else { return };
+fn describe_owner(header: &Pflog<'_>, e: &mut Writer<'_>) {
+    let Some(owner) = header.owner else { return };
     if let Some(uid) = owner.uid {
         e.open(key!("user"));
         e.string(key!("id"), |out| push_dec(out, uid));
@@ -398,8 +469,7 @@ fn describe_log(origin: &Origin, frame: &Frame<'_>, e: &mut Writer<'_>) {
     e.close();
 }
 
-fn describe_tags(event: &Event<'_>, e: &mut Writer<'_>) {
-    let Some(header) = &event.pflog else { return };
+fn describe_tags(header: &Pflog<'_>, e: &mut Writer<'_>) {
     let nonmatch = (!is_match(header)).then_some("pf-nonmatch");
     let suspect = header.is_suspect().then_some("pf-suspect");
     e.words(key!("tags"), nonmatch.into_iter().chain(suspect));

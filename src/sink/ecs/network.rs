@@ -6,7 +6,7 @@ use crate::sink::community;
 use crate::sink::json::{Emit, Key, Writer, key};
 use crate::sink::site::Site;
 use crate::sink::subject::{Side, Subject, counter};
-use crate::text::{push_dec, push_ip};
+use crate::text::push_dec;
 
 /// Names what is known of the two ends and of what went between them.
 pub(super) fn describe(
@@ -53,16 +53,9 @@ pub(super) fn describe(
     e.close();
     describe_side(key!("source"), &subject.src, e);
     describe_side(key!("destination"), &subject.dst, e);
-    let mut addresses = subject.addresses().peekable();
-    if addresses.peek().is_some() {
+    if subject.addresses().next().is_some() {
         e.open(key!("related"));
-        e.list(key!("ip"), |out| {
-            for (i, ip) in addresses.enumerate() {
-                out.extend_from_slice(if i > 0 { b",\"" } else { b"\"" });
-                push_ip(out, ip);
-                out.push(b'"');
-            }
-        });
+        e.addresses(key!("ip"), subject.addresses());
         e.close();
     }
 }

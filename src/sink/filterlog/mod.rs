@@ -23,7 +23,7 @@ use super::Sink;
 use super::page::Page;
 use crate::event::{Event, Kind, Rule};
 use crate::pf::{Action, Direction, Reason};
-use crate::text::{push_dec, push_hex_byte};
+use crate::text::{Integer, push_dec, push_hex_byte};
 use crate::wire::link::LinkType;
 use crate::wire::pflog::{MIN_LEN, Pflog};
 
@@ -214,14 +214,14 @@ impl<'a> Bytes<'a> {
 }
 
 /// A number, or nothing where the capture has no bytes of it.
-fn push_some(out: &mut Vec<u8>, n: Option<impl itoa::Integer>) {
+fn push_some(out: &mut Vec<u8>, n: Option<impl Integer>) {
     if let Some(n) = n {
         push_dec(out, n);
     }
 }
 
 /// What [`push_some`] appends, and a comma.
-fn push_field(out: &mut Vec<u8>, n: Option<impl itoa::Integer>) {
+fn push_field(out: &mut Vec<u8>, n: Option<impl Integer>) {
     push_some(out, n);
     out.push(b',');
 }

@@ -11,7 +11,7 @@ use crate::filter::Filter;
 use crate::packet::{Packet, Transport, proto};
 use crate::pf::{Direction, Family, Systems};
 use crate::states::Suspicion;
-use crate::text::{push_hex, push_hex_byte, push_ip, push_json_escaped};
+use crate::text::{Integer, push_hex, push_hex_byte, push_ip, push_json_escaped};
 use crate::time::{Clock, Precision};
 use crate::wire::ipsec::Sa;
 use crate::wire::pflog::{Other, Pflog};
@@ -23,6 +23,7 @@ use crate::wire::writer::OLD_UNKNOWN;
 pub struct Key {
     name: &'static str,
     json: &'static str,
+    quoted: &'static str,
 }
 
 impl Key {
@@ -31,20 +32,33 @@ impl Key {
         self.name
     }
 
-    pub(in crate::sink) const fn new(name: &'static str, json: &'static str) -> Self {
-        Self { name, json }
+    pub(in crate::sink) const fn new(
+        name: &'static str,
+        json: &'static str,
+        quoted: &'static str,
+    ) -> Self {
+        Self { name, json, quoted }
     }
 
     /// `,"key":`
     pub(super) const fn json(self) -> &'static str {
         self.json
     }
+
+    /// `,"key":"`
+    pub(super) const fn quoted(self) -> &'static str {
+        self.quoted
+    }
 }
 
 /// A key by its name.
 macro_rules! key {
     ($name:literal) => {
-        $crate::sink::json::Key::new($name, concat!(",\"", $name, "\":"))
+        $crate::sink::json::Key::new(
+            $name,
+            concat!(",\"", $name, "\":"),
+            concat!(",\"", $name, "\":\""),
+        )
     };
 }
 pub(in crate::sink) use key;
@@ -52,7 +66,7 @@ pub(in crate::sink) use key;
 /// Takes what an event consists of. Strings come escaped for JSON.
 pub trait Emit {
     /// A number.
-    fn number(&mut self, key: Key, n: impl itoa::Integer);
+    fn number(&mut self, key: Key, n: impl Integer);
     /// `true`; what is not true is absent.
     fn truth(&mut self, key: Key);
     /// A string, appended by the function.
@@ -65,6 +79,15 @@ pub trait Emit {
     fn open(&mut self, key: Key);
     /// Ends the innermost object.
     fn close(&mut self);
+
+    /// All of a pf header but its addresses.
+    #[inline]
+    fn header(&mut self, header: &Pflog<'_>)
+    where
+        Self: Sized,
+    {
+        describe_header(header, self);
+    }
 
     /// A fixed word.
     #[inline]
@@ -83,7 +106,7 @@ pub trait Emit {
 
     /// A number if it is there.
     #[inline]
-    fn some(&mut self, key: Key, n: Option<impl itoa::Integer>) {
+    fn some(&mut self, key: Key, n: Option<impl Integer>) {
         if let Some(n) = n {
             self.number(key, n);
         }
@@ -294,6 +317,14 @@ fn describe_origin(origin: &Origin, frame: &Frame<'_>, e: &mut impl Emit) {
 }
 
 fn describe_pflog(h: &Pflog<'_>, e: &mut impl Emit) {
+    e.header(h);
+    if let (Some(other), Some(family)) = (&h.other, h.other_family()) {
+        describe_other(other, family, e);
+    }
+}
+
+/// What a header says but for its addresses, and so for all packets of a rule alike.
+pub(super) fn describe_header(h: &Pflog<'_>, e: &mut impl Emit) {
     e.number(key!("hdrlen"), h.hdrlen);
     e.word(key!("os"), h.systems.name());
     e.code(key!("af"), Family::from_af(h.af).map(Family::name), h.af);
@@ -325,9 +356,6 @@ fn describe_pflog(h: &Pflog<'_>, e: &mut impl Emit) {
     if let Some(naf) = h.naf {
         let naf = u32::from(naf);
         e.code(key!("naf"), Family::from_af(naf).map(Family::name), naf);
-    }
-    if let (Some(other), Some(family)) = (&h.other, h.other_family()) {
-        describe_other(other, family, e);
     }
 }
 

@@ -7,8 +7,12 @@
 mod describe;
 mod sync;
 
+use std::net::IpAddr;
+use std::ops::Range;
+
 use jiff::tz::TimeZone;
 
+use describe::describe_header;
 pub use describe::{Emit, Key, Line, Origin, describe, lines};
 pub(super) use describe::{
     address, describe_error, describe_happening, describe_notice, describe_suspicion,
@@ -16,11 +20,13 @@ pub(super) use describe::{
 };
 
 use super::Sink;
+use super::memo::Memo;
 use super::page::Page;
-use crate::event::Event;
+use crate::event::{Event, Kind};
 use crate::filter::Filter;
-use crate::text::push_dec;
+use crate::text::{Integer, push_dec, push_ipv4, push_ipv6};
 use crate::time::Clock;
+use crate::wire::pflog::Pflog;
 use crate::wire::state::State;
 
 /// The JSON Schema of a line.
@@ -32,21 +38,29 @@ pub struct Json {
     origin: Origin,
     clock: Clock,
     filter: Filter,
+    headers: Memo<1>,
 }
 
 impl Json {
     /// A renderer for the records of one source. Of the messages of a pfsync packet it writes
     /// those that `filter` is true of; which events it gets has been decided before.
     pub fn new(origin: Origin, filter: Filter) -> Self {
-        Self { origin, clock: Clock::new(TimeZone::UTC), filter }
+        Self { origin, clock: Clock::new(TimeZone::UTC), filter, headers: Memo::new() }
     }
 }
 
 impl Sink for Json {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
         page.begin(event.frame.ts);
+        let pieces =
+            event.pflog.as_ref().filter(|_| event.kind == Kind::Pflog).and_then(|header| {
+                let write = |out: &mut Vec<u8>| push_members(out, |e| describe_header(header, e));
+                self.headers.get(event.frame.data, header, [&write])
+            });
+        let header = pieces.map(|pieces| pieces.all()).map(|[header]| header);
         lines(event, &self.filter, |line| {
             push_object(&mut page.text, |writer| {
+                writer.header = header;
                 describe(event, line, &self.origin, &mut self.clock, writer);
             });
             page.text.push(b'\n');
@@ -56,10 +70,17 @@ impl Sink for Json {
 }
 
 /// Appends an object of what `describe` names.
-pub(super) fn push_object(out: &mut Vec<u8>, describe: impl FnOnce(&mut Writer<'_>)) {
-    out.push(b'{');
-    describe(&mut Writer { out, first: true });
-    out.push(b'}');
+#[inline]
+pub(super) fn push_object<'a>(out: &'a mut Vec<u8>, describe: impl FnOnce(&mut Writer<'a>)) {
+    let brace = Some(out.len());
+    let mut writer = Writer { out, brace, header: None, seen: Seen::default() };
+    describe(&mut writer);
+    writer.close();
+}
+
+/// Appends members of an object that is open: `,"key":value`.
+pub(super) fn push_members(out: &mut Vec<u8>, describe: impl FnOnce(&mut Writer<'_>)) {
+    describe(&mut Writer { out, brace: None, header: None, seen: Seen::default() });
 }
 
 /// Appends a state of the state table as a JSON object, as in the lines of pfsync messages.
@@ -67,33 +88,60 @@ pub fn push_state(out: &mut Vec<u8>, state: &State<'_>) {
     push_object(out, |writer| sync::describe_state(state, writer));
 }
 
-/// Writes what [`describe()`] names as JSON.
+/// Writes what [`describe()`] names as JSON. Every member begins with a comma, so that it is
+/// copied without a question; the first one's becomes the opening brace afterwards.
 pub(super) struct Writer<'o> {
     out: &'o mut Vec<u8>,
-    /// True behind an opening brace, where no comma goes.
-    first: bool,
+    /// Where the brace of the innermost object goes, until it has one.
+    brace: Option<usize>,
+    /// The members of the event's pf header, where they were written before.
+    header: Option<&'o [u8]>,
+    seen: Seen,
+}
+
+/// IPv6 addresses that the object has, and where: a packet's often stand in it several times, and
+/// a copy is made sooner than their text. The slots are taken in turn.
+#[derive(Debug, Default)]
+struct Seen {
+    addresses: [(u128, u32, u32); 4],
+    next: usize,
+}
+
+impl Seen {
+    #[inline]
+    fn get(&self, addr: u128) -> Option<Range<usize>> {
+        let (_, start, end) = self.addresses.iter().find(|(known, ..)| *known == addr)?;
+        // A slot that was never taken has an empty text.
+        (start < end).then_some(*start as usize..*end as usize)
+    }
+
+    fn insert(&mut self, addr: u128, text: Range<usize>) {
+        let (Ok(start), Ok(end)) = (u32::try_from(text.start), u32::try_from(text.end)) else {
+            return;
+        };
+        if let Some(slot) = self.addresses.get_mut(self.next % 4) {
+            *slot = (addr, start, end);
+        }
+        self.next += 1;
+    }
 }
 
 impl Writer<'_> {
     /// Appends members that are written out: `,"key":value` as they stand in JSON.
-    #[inline]
-    pub(super) fn members(&mut self, json: &str) {
-        let json = if self.first { json.get(1..).unwrap_or_default() } else { json };
-        self.first = false;
-        self.out.extend_from_slice(json.as_bytes());
+    #[inline(always)]
+    pub(super) fn members(&mut self, json: impl AsRef<[u8]>) {
+        self.out.extend_from_slice(json.as_ref());
     }
 
     /// Appends a string that `push` appends, unless it says that there is none.
     #[inline]
     pub(super) fn optional(&mut self, key: Key, push: impl FnOnce(&mut Vec<u8>) -> bool) {
-        let (before, first) = (self.out.len(), self.first);
-        self.key(key);
-        self.out.push(b'"');
+        let before = self.out.len();
+        self.out.extend_from_slice(key.quoted().as_bytes());
         if push(self.out) {
             self.out.push(b'"');
         } else {
             self.out.truncate(before);
-            self.first = first;
         }
     }
 
@@ -106,6 +154,41 @@ impl Writer<'_> {
         self.out.push(b']');
     }
 
+    /// Appends addresses, unless there are none.
+    #[inline]
+    pub(super) fn addresses(&mut self, key: Key, addresses: impl Iterator<Item = IpAddr>) {
+        let mut open = false;
+        for addr in addresses {
+            if open {
+                self.out.extend_from_slice(b",\"");
+            } else {
+                self.key(key);
+                self.out.extend_from_slice(b"[\"");
+                open = true;
+            }
+            self.push_ip(addr);
+            self.out.push(b'"');
+        }
+        if open {
+            self.out.push(b']');
+        }
+    }
+
+    #[inline]
+    fn push_ip(&mut self, addr: IpAddr) {
+        match addr {
+            IpAddr::V4(addr) => push_ipv4(self.out, addr),
+            IpAddr::V6(addr) => match self.seen.get(addr.to_bits()) {
+                Some(text) if text.end <= self.out.len() => self.out.extend_from_within(text),
+                _ => {
+                    let start = self.out.len();
+                    push_ipv6(self.out, addr);
+                    self.seen.insert(addr.to_bits(), start..self.out.len());
+                }
+            },
+        }
+    }
+
     /// Appends a key whose value comes later; where that goes.
     #[inline]
     pub(super) fn later(&mut self, key: Key) -> usize {
@@ -113,34 +196,58 @@ impl Writer<'_> {
         self.out.len()
     }
 
-    #[inline]
+    #[inline(always)]
     fn key(&mut self, key: Key) {
-        let json = key.json();
-        let json = if self.first { json.get(1..).unwrap_or_default() } else { json };
-        self.first = false;
-        self.out.extend_from_slice(json.as_bytes());
+        self.out.extend_from_slice(key.json().as_bytes());
+    }
+
+    /// Opens the innermost object, if it has a member by now.
+    #[inline(always)]
+    fn brace(&mut self) {
+        if let Some(brace) = self.brace.take() {
+            match self.out.get_mut(brace) {
+                Some(comma) => *comma = b'{',
+                None => self.out.push(b'{'),
+            }
+        }
     }
 }
 
 impl Emit for Writer<'_> {
-    #[inline]
-    fn number(&mut self, key: Key, n: impl itoa::Integer) {
+    #[inline(always)]
+    fn header(&mut self, header: &Pflog<'_>) {
+        match self.header {
+            Some(header) => self.out.extend_from_slice(header),
+            None => describe_header(header, self),
+        }
+    }
+
+    #[inline(always)]
+    fn number(&mut self, key: Key, n: impl Integer) {
         self.key(key);
         push_dec(self.out, n);
     }
 
-    #[inline]
+    #[inline(always)]
     fn truth(&mut self, key: Key) {
         self.key(key);
         self.out.extend_from_slice(b"true");
     }
 
-    #[inline]
+    #[inline(always)]
     fn string(&mut self, key: Key, push: impl FnOnce(&mut Vec<u8>)) {
-        self.key(key);
-        self.out.push(b'"');
+        self.out.extend_from_slice(key.quoted().as_bytes());
         push(self.out);
         self.out.push(b'"');
+    }
+
+    #[inline]
+    fn address(&mut self, key: Key, addr: Option<IpAddr>) {
+        if let Some(addr) = addr {
+            self.out.extend_from_slice(key.quoted().as_bytes());
+            self.push_ip(addr);
+            self.out.push(b'"');
+        }
     }
 
     #[inline]
@@ -173,16 +280,16 @@ impl Emit for Writer<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn open(&mut self, key: Key) {
         self.key(key);
-        self.out.push(b'{');
-        self.first = true;
+        self.brace();
+        self.brace = Some(self.out.len());
     }
 
-    #[inline]
+    #[inline(always)]
     fn close(&mut self) {
+        self.brace();
         self.out.push(b'}');
-        self.first = false;
     }
 }

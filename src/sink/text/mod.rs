@@ -48,9 +48,10 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::error::{DecodeError, Fault, Layer};
-use crate::event::{Event, Flow, Ipsec};
+use crate::event::{Event, Flow, Ipsec, Kind};
 use crate::packet::{Packet, proto};
 use crate::sink::Sink;
+use crate::sink::memo::Memo;
 use crate::sink::page::Page;
 use crate::text::{push_escaped, push_ip};
 use crate::time::{Clock, Precision, TimeStyle};
@@ -89,12 +90,13 @@ pub struct Options {
 pub struct Text {
     options: Options,
     clock: Clock,
+    headers: Memo<1>,
 }
 
 impl Text {
     /// A renderer that shows times of this zone.
     pub fn new(options: Options, zone: TimeZone) -> Self {
-        Self { options, clock: Clock::new(zone) }
+        Self { options, clock: Clock::new(zone), headers: Memo::new() }
     }
 }
 
@@ -107,7 +109,7 @@ impl Sink for Text {
         } else {
             self.clock.push(&mut page.text, event.frame.ts, options.time, options.precision);
         }
-        push_event(page, event, options);
+        push_event(page, event, options, &mut self.headers);
         if let Some(rule) = event.rule.as_ref().filter(|_| !options.link) {
             page.text.push(b' ');
             pflog::push_name(&mut page.text, rule, options);
@@ -126,8 +128,21 @@ impl Sink for Text {
     }
 }
 
-fn push_event(page: &mut Page, event: &Event<'_>, options: &Options) {
+fn push_event(page: &mut Page, event: &Event<'_>, options: &Options, headers: &mut Memo<1>) {
     match &event.pflog {
+        // With -v the header is compared with the packet, and a rule has its name in it.
+        Some(header)
+            if options.link
+                && options.verbose == 0
+                && event.kind == Kind::Pflog
+                && event.rule.is_none() =>
+        {
+            let write = |out: &mut Vec<u8>| pflog::push(out, header, None, None, options);
+            if let Some(pieces) = headers.get(event.frame.data, header, [&write]) {
+                let [text] = pieces.all();
+                page.text.extend_from_slice(text);
+            }
+        }
         Some(header) if options.link => {
             let rule = event.rule.as_ref();
             pflog::push(&mut page.text, header, event.packet.as_ref(), rule, options);

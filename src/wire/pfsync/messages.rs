@@ -16,7 +16,7 @@
 
 use std::iter::FusedIterator;
 
-use nom::number::complete::{be_u8, be_u16, be_u32, be_u64};
+use nom::number::complete::{be_u8, be_u16, be_u32};
 use nom::{IResult, Parser};
 
 use super::{Layout, Pfsync};
@@ -142,6 +142,13 @@ struct Group {
     nth: u16,
     /// Where the messages end, if they are all there; at most 65535 x 1020 bytes away.
     end: usize,
+}
+
+impl Group {
+    /// True if a message that has the group's size can be decoded, whatever its bytes are.
+    const fn has_its_size(&self) -> bool {
+        !matches!(self.kind, Kind::State(Layout::V1) | Kind::Tdb(_))
+    }
 }
 
 /// The messages of a packet, each checked before it is given out.
@@ -302,6 +309,24 @@ impl<'a> Messages<'a> {
         Ok(message)
     }
 
+    /// The fault that ends them, if one does: what going through them comes to, without a look into
+    /// messages that are there and whose size is all they need.
+    pub(super) fn fault(mut self) -> Option<DecodeError> {
+        while !self.done {
+            let there = self.packet.bytes.len();
+            let whole = |group: &mut Group| group.has_its_size() && group.end <= there;
+            if let Some(group) = self.group.take_if(whole) {
+                self.at = self.at.max(group.end);
+            }
+            match self.next() {
+                Some(Err(fault)) => return Some(fault),
+                Some(Ok(_)) => {}
+                None => return None,
+            }
+        }
+        None
+    }
+
     fn advance(&mut self) -> Result<Option<Message<'a>>, DecodeError> {
         loop {
             if let Some(mut group) = self.group.take_if(|group| group.nth < group.messages) {
@@ -396,7 +421,10 @@ fn body(bytes: &[u8], kind: Kind, version: u8) -> Option<Body<'_>> {
 }
 
 fn ids(i: &[u8]) -> Parsed<'_, Ids> {
-    (be_u64, be_u32).map(|(id, creatorid)| Ids { id, creatorid }).parse(i)
+    let (i, &id) = state::chunk(i)?;
+    let (i, &creatorid) = state::chunk(i)?;
+    let (id, creatorid) = (u64::from_be_bytes(id), u32::from_be_bytes(creatorid));
+    Ok((i, Ids { id, creatorid }))
 }
 
 fn deleted(i: &[u8]) -> Parsed<'_, Body<'_>> {
@@ -405,21 +433,22 @@ fn deleted(i: &[u8]) -> Parsed<'_, Body<'_>> {
     Ok((i, Body::Ids { ids, states: Some(states) }))
 }
 
+#[inline]
 fn compressed(i: &[u8], version: u8) -> Parsed<'_, Body<'_>> {
-    let (i, id) = be_u64(i)?;
+    let (i, &id) = state::chunk(i)?;
     let (i, (src, dst)) = match version {
         2 => (state::peer_v2, state::peer_v2).parse(i)?,
         _ => (state::peer, state::peer).parse(i)?,
     };
-    let (i, (creatorid, expire_s)) = (be_u32, be_u32).parse(i)?;
-    let (i, timeout) = be_u8.map(Timeout).parse(i)?;
-    let (i, last) = be_u8(i)?;
+    let (i, &creatorid) = state::chunk(i)?;
+    let (i, &expire_s) = state::chunk(i)?;
+    let (i, &[timeout, last]) = state::chunk(i)?;
     let compressed = Compressed {
-        ids: Ids { id, creatorid },
+        ids: Ids { id: u64::from_be_bytes(id), creatorid: u32::from_be_bytes(creatorid) },
         src,
         dst,
-        expire_s,
-        timeout,
+        expire_s: u32::from_be_bytes(expire_s),
+        timeout: Timeout(timeout),
         state_flags: (version == 6).then_some(StateFlags(u16::from(last))),
         updates: (version <= 4).then_some(last),
     };

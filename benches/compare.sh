@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# Holds pfscope against tcpdump, tshark, zcat and a loop through libpcap that does nothing: the same
+# files, in turn, in one run, all output to /dev/null; medians of five rounds after a warm-up.
+#
+#   benches/compare.sh            builds, makes its input in a folder of its own under TMPDIR (half
+#                                 a gigabyte), prints the table; exit status 1 if a line is not met
+#   RECORDS=1000000 ROUNDS=5      how much, how often
+#   MANY=50000000                 how many packets the last line's longest log has; it comes through
+#                                 a pipe, and is never a file
+#   PFSCOPE=FILE                  holds this program against the others, and builds none
+#
+# Times are wall time, so that other work on the machine shows: let there be none.
+set -euo pipefail
+export LC_ALL=C TZ=UTC
+cd "$(dirname "$0")/.."
+
+records=${RECORDS:-1000000} rounds=${ROUNDS:-5} many=${MANY:-}
+# tshark is slow, and its time is one per packet once it runs: it gets a part of the log.
+few=$((records / 10))
+
+say() { printf 'compare: %s\n' "$*" >&2; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+[ -n "${PFSCOPE:-}" ] || cargo build --release --locked --quiet
+cargo build --release --locked --quiet --example input --example nothing
+pfscope=${PFSCOPE:-target/release/pfscope}
+input=target/release/examples/input nothing=target/release/examples/nothing
+
+folder=$(mktemp -d "${TMPDIR:-/tmp}/pfscope-compare.XXXXXX")
+trap 'rm -rf "$folder"' EXIT
+say "$(nproc) processors, load $(cut -d ' ' -f 1 /proc/loadavg 2>/dev/null || uptime), input in $folder"
+"$input" log "$records" >"$folder/log"
+"$input" log "$few" >"$folder/few"
+"$input" log 59 >"$folder/small"
+"$input" log 0 >"$folder/none"
+"$input" updates "$records" >"$folder/updates"
+gzip -k "$folder/log"
+
+# once NAME COMMAND...: runs it, and notes how many microseconds it took.
+once() {
+    local name=$1 start
+    shift
+    start=${EPOCHREALTIME/./}
+    "$@" >/dev/null 2>>"$folder/errors" || { say "$* failed:"; cat "$folder/errors" >&2; exit 2; }
+    echo $((${EPOCHREALTIME/./} - start)) >>"$folder/$name.us"
+}
+
+# median NAME: of its rounds, without the first.
+median() { tail -n +2 "$folder/$1.us" | sort -n | awk '{ t[NR] = $1 } END { print t[int((NR + 1) / 2)] }'; }
+
+log=$folder/log few_log=$folder/few
+filter='action block and dst port 22'
+for round in $(seq 0 "$rounds"); do
+    once nothing "$nothing" "$log"
+    once tcpdump tcpdump -n -e -r "$log"
+    once text "$pfscope" -n -e -r "$log"
+    once json "$pfscope" --format json -r "$log"
+    once ecs "$pfscope" --format ecs -r "$log"
+    once nothing "$nothing" "$log"
+    once summary "$pfscope" summary "$log"
+    once nothing "$nothing" "$log"
+    once filter "$pfscope" -n -e -r "$log" "$filter"
+    once states "$pfscope" states --health -r "$folder/updates"
+    once zcat zcat "$log.gz"
+    once gz "$pfscope" summary "$log.gz"
+    once start "$pfscope" -n -e -r "$folder/small"
+    once start "$pfscope" -n -e -r "$folder/small"
+    once tenth "$pfscope" summary "$few_log"
+    once empty "$pfscope" summary "$folder/none"
+    if has tshark; then
+        once tshark tshark -n -T ek -r "$few_log"
+        once tshark_none tshark -n -T ek -r "$folder/none"
+    fi
+    say "round $round of $rounds"
+done
+
+# line WORK BUDGET LIMIT MEASURED UNIT: met if measured is not more than the limit.
+missed=0
+line() {
+    local met=yes
+    awk "BEGIN { exit !($4 <= $3) }" || { met=no missed=1; }
+    printf '| %s | %s | %.3g%s | %s |\n' "$1" "$2" "$4" "$5" "$met"
+}
+ratio() { awk "BEGIN { print ($1) / ($2) }"; }
+
+tcpdump=$(median tcpdump) nothing_us=$(median nothing)
+echo
+echo "$records pflog records, $(stat -c %s "$log" 2>/dev/null || wc -c <"$log") bytes; tcpdump $(ratio "$tcpdump" 1e6) s, libpcap's loop $(ratio "$nothing_us" 1e6) s, zcat $(ratio "$(median zcat)" 1e6) s"
+echo
+echo '| work | at most | measured | met |'
+echo '|---|---|---|---|'
+line '`pfscope -n -e -r F`' '1/20 of `tcpdump -n -e -r F`' 1/20 "$(ratio "$(median text)" "$tcpdump")" ''
+line '`--format json`' '1/16 of tcpdump' 1/16 "$(ratio "$(median json)" "$tcpdump")" ''
+if has tshark; then
+    # Without its start, which a longer file would hide.
+    tshark="(($(median tshark) - $(median tshark_none)) * $records / $few)"
+    line '`--format json`' '1/300 of `tshark -T ek`' 1/300 "$(ratio "$(median json)" "$tshark")" ''
+else
+    echo '| `--format json` | 1/300 of `tshark -T ek` | tshark is not there | |'
+fi
+line '`--format ecs`' '1/12 of tcpdump' 1/12 "$(ratio "$(median ecs)" "$tcpdump")" ''
+line '`summary`' '1.2 x the loop' 1.2 "$(ratio "$(median summary)" "$nothing_us")" ''
+line "\`'$filter'\`" '1.2 x the loop' 1.2 "$(ratio "$(median filter)" "$nothing_us")" ''
+# The states that the file tells of first are messages too.
+line '`states --health`' '0.2 us a message' 0.2 "$(ratio "$(median states)" "$records + 100000")" ' us'
+line '`summary F.gz`' '1 x `zcat F.gz`' 1 "$(ratio "$(median gz)" "$(median zcat)")" ''
+line 'start, 59 records, and end' '5 ms' 5 "$(ratio "$(median start)" 1000)" ' ms'
+line '`summary`: 10 x the packets' '10 x the time, +-5 %' 10.5 \
+    "$(ratio "$(median summary) - $(median empty)" "$(median tenth) - $(median empty)")" ''
+
+# peak COMMAND...: KiB resident at most.
+peak() { /usr/bin/time -f %M -o "$folder/peak" "$@" >/dev/null && tail -n 1 "$folder/peak"; }
+if [ -x /usr/bin/time ]; then
+    for work in '-n -e -r' '--format json -r' '--format ecs -r' summary; do
+        # shellcheck disable=SC2086 # words
+        line "\`$work F\`: resident" '48 MiB' 48 "$(ratio "$(peak "$pfscope" $work "$log")" 1024)" ' MiB'
+    done
+    line '`states --health`: resident' 'its states' 1e9 "$(ratio "$(peak "$pfscope" states --health -r "$folder/updates")" 1024)" ' MiB'
+    if [ -n "$many" ]; then
+        resident=$("$input" log "$many" | peak "$pfscope" summary -)
+        line "\`summary -\` of $many packets: resident" '48 MiB' 48 "$(ratio "$resident" 1024)" ' MiB'
+        once piped sh -c "'$input' log $records | '$pfscope' summary -"
+        once piped sh -c "'$input' log $records | '$pfscope' summary -"
+        once much sh -c "'$input' log $many | '$pfscope' summary -"
+        once much sh -c "'$input' log $many | '$pfscope' summary -"
+        line "\`summary -\` of $many packets: time a packet" '1.05 of that of 1/n' 1.05 \
+            "$(ratio "$(median much) * $records" "$(median piped) * $many")" ''
+    fi
+else
+    say "resident memory is not measured: GNU time is not there"
+fi
+exit $missed

@@ -1,0 +1,212 @@
+//! What filters and the summary ask of a logged packet, read from where it stands.
+//!
+//! Most records are plain: a header of a length that today's systems write, and behind it an IP
+//! header without options and not of a fragment. Of those there is a [`Glance`], for a tenth of what
+//! [`decode`](crate::decode::decode) costs, and it says what decoding would. Of all others there is
+//! none, and they are decoded. `tests/glance.rs` holds the one against the other.
+#![forbid(unsafe_code)]
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::event::Frame;
+use crate::packet::{Ports, extensions, proto};
+use crate::pf::{Action, Direction, Family, Reason, Systems};
+use crate::wire::link::LinkType;
+use crate::wire::pflog;
+use crate::wire::writer::Writer;
+
+/// Bytes of a header up to its direction: 61, 69 or 100 in all.
+const FIXED_LEN: usize = 61;
+const IPV4_LEN: usize = 20;
+const IPV6_LEN: usize = 40;
+
+/// A plain record.
+#[derive(Debug, Clone, Copy)]
+pub struct Glance<'a> {
+    /// pf's header up to its direction.
+    header: &'a [u8; FIXED_LEN],
+    /// Systems that may have written the record.
+    pub systems: Systems,
+    /// IP's version.
+    pub family: Family,
+    /// Source address.
+    pub src: IpAddr,
+    /// Destination address.
+    pub dst: IpAddr,
+    /// The protocol behind the IP header and its extension headers.
+    pub proto: u8,
+    /// The protocol that the IP header names: an extension header's, or the same.
+    pub named: u8,
+    /// Length of the IP packet in bytes by its own length field, header included.
+    pub len: usize,
+    /// Length of the IP header in bytes.
+    pub header_len: usize,
+    /// Bytes that the frame had from the IP header on.
+    pub wire_len: usize,
+    /// Source and destination port, of the protocols that have them.
+    pub ports: Option<Ports>,
+}
+
+impl<'a> Glance<'a> {
+    /// A look at a frame; `None` if it must be decoded. A frame that this is of decodes to a packet
+    /// that pf logged, without an error.
+    #[inline]
+    pub fn of(frame: &Frame<'a>, writer: Writer) -> Option<Self> {
+        if frame.link != LinkType::PFLOG {
+            return None;
+        }
+        let header = frame.data.first_chunk::<FIXED_LEN>()?;
+        let [hdrlen, af, action, ..] = *header;
+        let skip = match hdrlen {
+            61 => 64,
+            69 => 72,
+            100 => 100,
+            _ => return None,
+        };
+        // ipfw's records have this action, and little else of a header.
+        if Action(action) == Action::NAT {
+            return None;
+        }
+        let ip = frame.data.get(skip..)?;
+        let wire_len = frame.len.saturating_sub(skip);
+        let systems = writer.systems_by(hdrlen, af);
+        match Family::from_af(af.into())? {
+            Family::Inet => Self::of_v4(header, systems, ip, wire_len),
+            Family::Inet6 => Self::of_v6(header, systems, ip, wire_len),
+        }
+    }
+
+    #[inline]
+    fn of_v4(
+        header: &'a [u8; FIXED_LEN],
+        systems: Systems,
+        ip: &[u8],
+        wire_len: usize,
+    ) -> Option<Self> {
+        let &[0x45, _, l, m, _, _, f, g, _, proto, _, _, a, b, c, d, w, x, y, z] =
+            ip.first_chunk::<IPV4_LEN>()?
+        else {
+            return None;
+        };
+        let len = usize::from(u16::from_be_bytes([l, m]));
+        if len < IPV4_LEN || proto == proto::AH {
+            return None;
+        }
+        let is_later = u16::from_be_bytes([f, g]) & 0x1fff != 0;
+        Some(Self {
+            header,
+            systems,
+            family: Family::Inet,
+            src: Ipv4Addr::new(a, b, c, d).into(),
+            dst: Ipv4Addr::new(w, x, y, z).into(),
+            proto,
+            named: proto,
+            len,
+            header_len: IPV4_LEN,
+            wire_len,
+            ports: if is_later { None } else { ports(proto, ip, IPV4_LEN, len) },
+        })
+    }
+
+    #[inline]
+    fn of_v6(
+        header: &'a [u8; FIXED_LEN],
+        systems: Systems,
+        ip: &[u8],
+        wire_len: usize,
+    ) -> Option<Self> {
+        let fixed = ip.first_chunk::<IPV6_LEN>()?;
+        let &[0x60..=0x6f, _, _, _, l, m, named, _, ref addresses @ ..] = fixed else {
+            return None;
+        };
+        let payload = usize::from(u16::from_be_bytes([l, m]));
+        let (src, dst) = addresses.split_first_chunk::<16>()?;
+        let len = IPV6_LEN.saturating_add(payload);
+        let (mut proto, mut behind) = (named, IPV6_LEN);
+        if proto::is_extension(named) {
+            let walk = extensions(ip.get(IPV6_LEN..ip.len().min(len))?, named);
+            (proto, behind) = (walk.proto?, IPV6_LEN.saturating_add(walk.len));
+            if walk.frag.is_some() {
+                return None;
+            }
+        }
+        if payload == 0 || proto == proto::AH {
+            return None;
+        }
+        Some(Self {
+            header,
+            systems,
+            family: Family::Inet6,
+            src: Ipv6Addr::from(*src).into(),
+            dst: Ipv6Addr::from(*dst.first_chunk::<16>()?).into(),
+            proto,
+            named,
+            len,
+            header_len: IPV6_LEN,
+            wire_len,
+            ports: ports(proto, ip, behind, len),
+        })
+    }
+
+    /// What was done.
+    #[inline]
+    pub const fn action(&self) -> Action {
+        let [_, _, action, ..] = *self.header;
+        Action(action)
+    }
+
+    /// Why it was done.
+    #[inline]
+    pub const fn reason(&self) -> Reason {
+        let [_, _, _, reason, ..] = *self.header;
+        Reason(reason)
+    }
+
+    /// Through the interface which way.
+    #[inline]
+    pub const fn dir(&self) -> Direction {
+        let [.., dir] = *self.header;
+        Direction(dir)
+    }
+
+    /// Interface name and anchor name as they stand there, 16 bytes each: what is behind a NUL means
+    /// nothing.
+    #[inline]
+    pub fn names(&self) -> [&'a [u8; 16]; 2] {
+        const NONE: &[u8; 16] = &[0; 16];
+        let [_, _, _, _, names @ ..] = self.header;
+        let (ifname, rest) = names.split_first_chunk().unwrap_or((NONE, &[]));
+        [ifname, rest.first_chunk().unwrap_or(NONE)]
+    }
+
+    /// Interface name, up to its first NUL: untrusted bytes.
+    #[inline]
+    pub fn ifname(&self) -> &'a [u8] {
+        let [ifname, _] = self.names();
+        pflog::name(ifname)
+    }
+
+    /// Anchor name, up to its first NUL, empty in the main ruleset: untrusted bytes.
+    #[inline]
+    pub fn ruleset(&self) -> &'a [u8] {
+        let [_, ruleset] = self.names();
+        pflog::name(ruleset)
+    }
+
+    /// Rule in the main ruleset, and rule in the anchor; all ones for none.
+    #[inline]
+    pub fn rules(&self) -> [u32; 2] {
+        let &[a, b, c, d, e, f, g, h, ..] = self.header.last_chunk::<25>().unwrap_or(&[0; 25]);
+        [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])]
+    }
+}
+
+/// The ports of a protocol that has them, if they are there and the packet's length admits them.
+#[inline]
+fn ports(proto: u8, ip: &[u8], at: usize, len: usize) -> Option<Ports> {
+    if !matches!(proto, proto::TCP | proto::UDP | proto::SCTP) || len < at.saturating_add(4) {
+        return None;
+    }
+    let &[a, b, c, d] = ip.get(at..)?.first_chunk()?;
+    Some(Ports { src: u16::from_be_bytes([a, b]), dst: u16::from_be_bytes([c, d]) })
+}

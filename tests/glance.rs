@@ -1,0 +1,200 @@
+//! A glance at a record says what decoding it does: of every record of testdata, whole, cut and with
+//! any of its bytes changed. So do the filter and the summary that go by it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::fs;
+use std::sync::LazyLock;
+
+use pfscope::capture::Batch;
+use pfscope::capture::file::File;
+use pfscope::decode::decode;
+use pfscope::event::{Frame, Kind};
+use pfscope::filter::Filter;
+use pfscope::glance::Glance;
+use pfscope::pf::Direction;
+use pfscope::summary::{Options, Summary};
+use pfscope::time::{Precision, Timestamp};
+use pfscope::wire::ByteOrder;
+use pfscope::wire::link::LinkType;
+use pfscope::wire::writer::Writer;
+use proptest::prelude::*;
+
+/// Frames of pflog, each with its length on the wire.
+static FRAMES: LazyLock<Vec<(Vec<u8>, usize)>> = LazyLock::new(|| {
+    let mut frames = Vec::new();
+    for folder in ["testdata/pflog", "testdata/genuine"] {
+        for entry in fs::read_dir(folder).unwrap() {
+            let Ok(mut file) = File::open(&entry.unwrap().path()) else { continue };
+            let mut batch = Batch::default();
+            while file.fill(&mut batch).more || !batch.records.is_empty() {
+                let logs = batch.frames().filter(|(.., frame)| frame.link == LinkType::PFLOG);
+                frames.extend(logs.map(|(.., frame)| (frame.data.to_vec(), frame.len)));
+                batch.records.clear();
+            }
+        }
+    }
+    assert!(frames.len() > 1000, "{} frames", frames.len());
+    frames
+});
+
+/// One of each test that goes by a glance, and how they are joined.
+static FILTERS: LazyLock<Vec<Filter>> = LazyLock::new(|| {
+    let filters = [
+        "ip or ip6",
+        "ip6",
+        "arp",
+        "tcp",
+        "udp",
+        "icmp6",
+        "ip proto 17",
+        "ip6 proto 58",
+        "proto 132",
+        "host 198.51.100.20",
+        "src net 10/8",
+        "dst net 192.0.2.0/24 or net 2001:db8::/32",
+        "port 22 or 53",
+        "tcp dst portrange 1-1023",
+        "udp src port 53",
+        "less 150",
+        "greater 150",
+        "ifname em0 or ifname \"vio*\"",
+        "ruleset \"*\" and not ruleset \"\"",
+        "rulenum 1",
+        "srnr 0",
+        "reason match",
+        "reason 5",
+        "action block",
+        "action pass or action match",
+        "action 13",
+        "dir in",
+        "outbound",
+        "truncated",
+        "undecoded",
+        "suspect",
+        "not (action block and dst port 22) or inbound",
+    ];
+    let parse = |text: &&str| Filter::parse_numeric(text);
+    filters
+        .iter()
+        .map(|text| parse(text).unwrap_or_else(|error| panic!("{text}: {error}")))
+        .collect()
+});
+
+fn frame_of(data: &[u8], len: usize) -> Frame<'_> {
+    Frame {
+        number: 1,
+        offset: 0,
+        ts: Timestamp(1_780_000_000_000_000_000),
+        precision: Precision::Micros,
+        link: LinkType::PFLOG,
+        data,
+        len,
+        whole: None,
+        iface: None,
+        flow: None,
+        place: None,
+    }
+}
+
+/// True if there is a glance; what it says is held against the event.
+fn is_plain(data: &[u8], len: usize, writer: Writer) -> bool {
+    let frame = frame_of(data, len);
+    let Some(glance) = Glance::of(&frame, writer) else { return false };
+    let event = decode(frame, ByteOrder::Little, writer);
+    assert_eq!((event.kind, event.error), (Kind::Pflog, None));
+    let (pflog, packet) = (event.pflog.unwrap(), event.packet.unwrap());
+    assert_eq!(glance.systems, pflog.systems);
+    assert_eq!((glance.action(), glance.reason()), (pflog.action, pflog.reason));
+    assert_eq!(Some(glance.dir()), pflog.dir);
+    assert_eq!((glance.ifname(), glance.ruleset()), (pflog.ifname, pflog.ruleset));
+    let rules = [pflog.rulenr, pflog.subrulenr].map(|n| n.unwrap_or(u32::MAX));
+    assert_eq!(glance.rules(), rules);
+    assert_eq!((glance.family, Some(glance.proto)), (packet.ip.family, packet.ip.proto));
+    assert_eq!((Some(glance.src), Some(glance.dst)), (packet.ip.src, packet.ip.dst));
+    assert_eq!((Some(glance.len), glance.header_len), (packet.ip.len, packet.ip.header.len()));
+    assert_eq!((glance.wire_len, glance.ports), (packet.len, packet.ports()));
+    for filter in FILTERS.iter() {
+        assert!(filter.goes_by_glance(), "{filter}");
+        assert_eq!(filter.matches_glance(&frame, &glance), filter.matches(&event), "{filter}");
+    }
+    let report = |show: &dyn Fn(&mut Summary)| {
+        let (mut summary, mut out) = (Summary::new(Options::default()), Vec::new());
+        show(&mut summary);
+        summary.report(10).write_json(&mut out, false);
+        out
+    };
+    let seen = report(&|summary| summary.observe_glance(&frame, &glance));
+    assert!(seen == report(&|summary| summary.observe(&event)));
+    true
+}
+
+fn writers() -> [Writer; 2] {
+    let mut known = Writer::new(ByteOrder::Big);
+    FRAMES.iter().take(100).for_each(|(data, _)| known.observe(data));
+    [Writer::new(ByteOrder::Little), known]
+}
+
+#[test]
+fn of_every_record() {
+    let mut plain = 0;
+    for writer in writers() {
+        for (data, len) in FRAMES.iter() {
+            plain += usize::from(is_plain(data, *len, writer));
+            for cut in [data.len() / 2, data.len().saturating_sub(1), 61, 84, 100, 104] {
+                is_plain(&data[..cut.min(data.len())], *len, writer);
+            }
+        }
+    }
+    assert!(plain > FRAMES.len() / 2, "{plain} of twice {}", FRAMES.len());
+    // In, and nothing that a glance could take for it.
+    assert_eq!(Direction::IN.0, 1);
+}
+
+#[test]
+fn most_of_a_genuine_log_is_plain() {
+    let mut file = File::open("testdata/genuine/openbsd80-pflog0.pcap".as_ref()).unwrap();
+    let mut batch = Batch::default();
+    let _ = file.fill(&mut batch);
+    let writer = Writer::new(ByteOrder::Little);
+    let plain = |(.., frame): &(usize, _, Frame<'_>)| Glance::of(frame, writer).is_some();
+    let count = batch.frames().filter(plain).count();
+    assert!(count * 10 > batch.records.len() * 8, "{count} of {}", batch.records.len());
+}
+
+#[test]
+fn what_does_not_show_is_not_asked_of_it() {
+    for text in ["", "user 0", "pid 1", "spi 1", "ridentifier 7", "action block and rewritten"] {
+        let filter = Filter::parse_numeric(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert!(!filter.goes_by_glance(), "{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn of_any_bytes(
+        which in any::<prop::sample::Index>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        cut in 0..40_usize,
+        more in 0..3_usize,
+    ) {
+        let (data, len) = &FRAMES[which.index(FRAMES.len())];
+        let mut data = data.clone();
+        for (at, byte) in changes {
+            if !data.is_empty() {
+                let at = at.index(data.len());
+                data[at] = byte;
+            }
+        }
+        data.truncate(data.len().saturating_sub(cut.saturating_sub(20)));
+        for writer in writers() {
+            is_plain(&data, len + more, writer);
+        }
+    }
+}
