@@ -13,6 +13,7 @@
 //! the memory, whatever the size of the file. A consumer that stops ends all at once: nobody waits
 //! for a worker that may be waiting for its pipe.
 
+pub mod names;
 pub mod selection;
 
 use std::ops::ControlFlow;

@@ -9,7 +9,7 @@ use crate::time::{Precision, Timestamp};
 use crate::wire::link::{LinkHeader, LinkType, Network};
 use crate::wire::pflog::Pflog;
 use crate::wire::pfsync::Pfsync;
-use crate::wire::state::{End, Ids};
+use crate::wire::state::{End, Ends, Ids};
 
 /// A record of a source: bytes and when they came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,23 @@ pub struct Flow {
     pub ids: Ids,
     /// Source and destination of the packet on the other side of a translation.
     pub other: Option<(End, End)>,
+}
+
+/// The ends of a state that a pfsync message only names: as a message before it told them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Named {
+    /// Number of the message's frame.
+    pub frame: u64,
+    /// The message's place in the packet.
+    pub index: usize,
+    /// Of the state's first packet.
+    pub direction: Direction,
+    /// IP protocol.
+    pub proto: u8,
+    /// The ends on the wire.
+    pub wire: Ends,
+    /// The ends as the firewall's own side sees them.
+    pub stack: Ends,
 }
 
 impl Frame<'_> {
@@ -173,6 +190,8 @@ pub struct Rule<'a> {
     pub number: Option<u32>,
     /// Its tracker, where it has one.
     pub ridentifier: Option<u32>,
+    /// Checksum of the ruleset it stands in.
+    pub ruleset: Option<u64>,
     /// How sure this is.
     pub join: Join,
 }
@@ -185,6 +204,7 @@ impl<'a> Rule<'a> {
         anchor: "",
         number: None,
         ridentifier: None,
+        ruleset: None,
         join: Join::Implausible,
     };
 
@@ -225,6 +245,8 @@ pub struct Event<'a> {
     pub ipsec: Option<Ipsec<'a>>,
     /// The tunnels that pfsync's messages tell of, each with the message's place in the packet.
     pub message_ipsec: &'a [(usize, Ipsec<'a>)],
+    /// The states that pfsync's messages only name, where they are known.
+    pub named: &'a [Named],
 }
 
 impl<'a> Event<'a> {
@@ -242,11 +264,17 @@ impl<'a> Event<'a> {
             error: None,
             ipsec: None,
             message_ipsec: &[],
+            named: &[],
         }
     }
 
     /// The tunnel that the message at this place of the pfsync packet tells of.
     pub fn ipsec_of_message(&self, index: usize) -> Option<&Ipsec<'a>> {
         self.message_ipsec.iter().find(|(own, _)| *own == index).map(|(_, ipsec)| ipsec)
+    }
+
+    /// The state that the message at this place of the pfsync packet only names.
+    pub fn named_of_message(&self, index: usize) -> Option<&'a Named> {
+        self.named.iter().find(|named| named.index == index)
     }
 }

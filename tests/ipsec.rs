@@ -7,71 +7,26 @@
 )]
 
 mod common;
+#[path = "common/recorded.rs"]
+mod recorded;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Cursor, Write};
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use common::{each_event, testdata};
 use pfscope::event::{By, Event, Ipsec};
-use pfscope::ipsec::journal::{Journal, Limits, Record, Writer};
+use pfscope::ipsec::journal::Journal;
 use pfscope::ipsec::services::Services;
 use pfscope::ipsec::{GRACE, Index, Table};
 use pfscope::pf::Direction;
 use pfscope::time::Timestamp;
-use pfscope::vici::codec::{Packet, Segments, decode};
 use pfscope::vici::message::Section;
 use serde_json::Value;
 
 const SECOND: i64 = 1_000_000_000;
-
-/// The events of a recorded connection, each with its time.
-fn events(name: &str) -> Vec<(Timestamp, Vec<u8>, Section)> {
-    let text = fs::read_to_string(testdata(name)).unwrap();
-    let seconds = |text: &str| -> i64 {
-        let (whole, rest) = text.split_once('.').unwrap();
-        whole.parse::<i64>().unwrap() * SECOND + rest.parse::<i64>().unwrap() * 1000
-    };
-    let (mut start, mut segments, mut found) = (0, Segments::default(), Vec::new());
-    for line in text.lines() {
-        if let Some(t0) = line.strip_prefix("# t0 (unix time of offset 0): ") {
-            start = seconds(t0);
-        }
-        let words: Vec<&str> = line.split(' ').collect();
-        let [_, offset, "<", hex] = words[..] else { continue };
-        let digits = hex.as_bytes().chunks(2);
-        let bytes: Vec<u8> = digits
-            .map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap())
-            .collect();
-        segments.push(&bytes);
-        while let Some(segment) = segments.next_segment().unwrap() {
-            if let Packet::Event { name, body } = Packet::parse(segment).unwrap() {
-                let at = Timestamp(start + seconds(offset));
-                found.push((at, name.to_vec(), decode(body).unwrap()));
-            }
-        }
-    }
-    assert!(!found.is_empty());
-    found
-}
-
-/// A journal of these events in a folder.
-fn journal(folder: &Path) -> PathBuf {
-    let path = folder.join("sas.ndjson");
-    let limits = Limits { size: None, age: None, keep: 1 };
-    let mut writer = Writer::open(&path, limits, Timestamp(0)).unwrap();
-    for (at, name, message) in events("ipsec/598-rekey.events.hex") {
-        let is_list = name == b"list-sa";
-        writer.record(at, &Record::Event(name, message)).unwrap();
-        if is_list {
-            writer.record(at, &Record::Listed { complete: true }).unwrap();
-        }
-    }
-    path
-}
 
 /// What the recorded daemon called them: SPI, direction, number of the CHILD_SA.
 const SPIS: [(u32, Direction, u32); 6] = [
@@ -86,7 +41,7 @@ const SPIS: [(u32, Direction, u32); 6] = [
 fn index() -> Index {
     let folder = tempfile::tempdir().unwrap();
     let mut read = Journal::new(GRACE);
-    let trouble = read.add(&journal(folder.path())).unwrap();
+    let trouble = read.add(&recorded::journal(folder.path())).unwrap();
     assert_eq!(trouble, pfscope::ipsec::journal::Trouble::default());
     read.index()
 }
@@ -435,7 +390,7 @@ fn out(output: &Output) -> String {
 #[test]
 fn a_capture_is_printed_with_the_tunnels_of_its_time() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = journal(folder.path());
+    let journal = recorded::journal(folder.path());
     let journal = journal.to_str().unwrap();
     let wire = "testdata/ipsec/598-rekey.veth.pcap";
     let text = out(&pfscope(&["-n", "-r", wire, "--sas", journal, "tunnel net1"]));
@@ -475,7 +430,7 @@ fn a_capture_is_printed_with_the_tunnels_of_its_time() {
 #[test]
 fn a_damaged_journal_is_read_as_far_as_it_goes() {
     let folder = tempfile::tempdir().unwrap();
-    let path = journal(folder.path());
+    let path = recorded::journal(folder.path());
     let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
     file.write_all(b"not a line of it\n{\"v\":9}\n{\"v\":1,\"ts\":\"2026-").unwrap();
     let run = pfscope(&[

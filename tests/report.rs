@@ -459,6 +459,48 @@ fn a_journal_at_times() {
     assert_eq!(err, "pfscope: --sas: the journal has nothing up to that time\n");
 }
 
+/// A tunnel without an SA has the alert that tells why, until it comes up.
+#[test]
+fn why_a_tunnel_is_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("j");
+    journal(&genuine(), &path);
+    let mut more = writer(&path);
+    let mut write = |seconds: i64, name: &str, message: Section| {
+        more.record(at(seconds), &Record::Event(name.into(), message)).unwrap();
+    };
+    let alert = |kind: &str| {
+        let sas = inside("site", values(&[("uniqueid", "3")]));
+        inside("ike-sa", sas).with("type", kind)
+    };
+    write(10, "alert", alert("proposal-mismatch-child"));
+    // Of something else: the reason stays.
+    write(20, "alert", alert("retransmit-send"));
+    let mut site = values(&[("uniqueid", "3"), ("initiator-spi", "c1046dec1242f7e9")]);
+    let net2 = [("name", "net2"), ("uniqueid", "8"), ("state", "INSTALLED"), ("mode", "TUNNEL")];
+    site.push_section("child-sas", inside("net2-8", values(&net2)));
+    write(40, "child-updown", inside("site", site.clone()).with("up", "yes"));
+    write(50, "child-updown", inside("site", site));
+    drop(more);
+    let journal = path.to_str().unwrap();
+    let tunnels = |second: u32| -> Vec<Value> {
+        let time = format!("2026-11-22T00:00:{second:02}Z");
+        valid(&good(&["-tunnel", "--format", "json", "--sas", journal, "--at", &time]))
+    };
+    let of = |second, id: &str| {
+        tunnels(second).into_iter().find(|row| row["id"] == id).unwrap_or_else(|| panic!("{id}"))
+    };
+    assert!(of(5, "site/net2")["error"].is_null());
+    let down = of(30, "site/net2");
+    assert_eq!(down["error"], "proposal-mismatch-child", "{down}");
+    assert_eq!(down["error_age_s"], 20);
+    assert!(down["derived"]["error"].is_string(), "{down}");
+    assert!(of(30, "site/net1 4")["error"].is_null(), "it has SAs");
+    assert!(of(55, "site/net2")["error"].is_null(), "it came up since");
+    let text = good(&["-tunnel", "--sas", journal, "--at", "2026-11-22T00:00:30Z"]);
+    assert!(text.contains("Error: proposal-mismatch-child"), "{text}");
+}
+
 #[test]
 fn the_audit_trail() {
     let folder = tempfile::tempdir().unwrap();

@@ -9,6 +9,10 @@
 
 #[path = "schemas/ocsf.rs"]
 mod ocsf;
+#[path = "common/recorded.rs"]
+mod recorded;
+#[path = "schemas/vici.rs"]
+mod vici;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -77,23 +81,31 @@ fn lines_of(capture: &Path, flags: &[&str]) -> String {
 fn captures_print_as_the_golden_files_say() {
     let mut differing = Vec::new();
     let mut wanted = BTreeSet::new();
+    let mut compare = |name: &str, output: &str| {
+        let path = Path::new("testdata/golden-siem").join(name);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, output).unwrap();
+        }
+        let expected = fs::read_to_string(&path).unwrap_or_default();
+        let mut both = expected.lines().zip(output.lines());
+        if let Some((a, b)) = both.find(|(a, b)| a != b) {
+            differing.push(format!("{}:\n  expected {a}\n  printed  {b}", path.display()));
+        } else if expected != output {
+            differing.push(format!("{}: another number of lines", path.display()));
+        }
+        wanted.insert(path);
+    };
     for capture in GOLDEN {
         for (extension, flags) in FORMATS {
             let output = lines_of(&Path::new("testdata").join(capture), flags);
             let name = Path::new(capture).file_name().unwrap().to_str().unwrap();
-            let path = Path::new("testdata/golden-siem").join(format!("{name}.{extension}"));
-            if std::env::var_os("UPDATE_GOLDEN").is_some() {
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(&path, &output).unwrap();
-            }
-            let expected = fs::read_to_string(&path).unwrap_or_default();
-            let mut both = expected.lines().zip(output.lines());
-            if let Some((a, b)) = both.find(|(a, b)| a != b) {
-                differing.push(format!("{}:\n  expected {a}\n  printed  {b}", path.display()));
-            } else if expected != output {
-                differing.push(format!("{}: another number of lines", path.display()));
-            }
-            wanted.insert(path);
+            compare(&format!("{name}.{extension}"), &output);
+        }
+    }
+    for (name, form) in vici::FORMS {
+        for (recording, events) in vici::golden() {
+            compare(&format!("{recording}.{name}"), &vici::rendered(form, &events));
         }
     }
     assert!(differing.is_empty(), "{}\n", differing.join("\n"));
@@ -119,7 +131,24 @@ fn each_line(format: &str, mut each: impl FnMut(&str, &Value)) {
             lines += 1;
         }
     }
+    for line in beside_captures(format).lines() {
+        each(line, &serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")));
+    }
     assert!(lines > 1000, "only {lines} lines");
+}
+
+/// What needs more than a capture: packets with their tunnels, and what the IKE daemon told.
+fn beside_captures(format: &str) -> String {
+    let (_, flags) = FORMATS.iter().find(|(name, _)| *name == format).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let journal = recorded::journal(folder.path());
+    let mut flags = flags.to_vec();
+    flags.extend(["--sas", journal.to_str().unwrap()]);
+    let wire = lines_of(Path::new("testdata/ipsec/598-rekey.veth.pcap"), &flags);
+    let clear = lines_of(Path::new("testdata/ipsec/598-rekey.tun.pcap"), &flags);
+    let (_, form) = vici::FORMS.into_iter().find(|(name, _)| *name == format).unwrap();
+    let told = vici::all().iter().map(|(_, events)| vici::rendered(form, events)).collect();
+    [wire, clear, told].concat()
 }
 
 /// The ruleset that a capture was logged by, where it is known.
@@ -144,6 +173,9 @@ fn rules_have_their_names() {
         lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     };
     let (native, ecs, ocsf) = (parsed("json"), parsed("ecs"), parsed("ocsf"));
+    let listed = printed(&["rules", "--format", "json", ruleset(capture).unwrap()]).0;
+    let listed: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
+    let checksum = listed["checksum"].as_str().unwrap().to_owned();
     let csv = lines(&["--format", "filterlog", "--flavour", "opnsense"]);
     let (mut labels, mut texts, mut dropped) = (0, 0, 0);
     for (((native, ecs), ocsf), csv) in native.iter().zip(&ecs).zip(&ocsf).zip(&csv) {
@@ -151,6 +183,9 @@ fn rules_have_their_names() {
         assert_eq!((&ecs["rule"]["name"], &ecs["rule"]["description"]), (label, text));
         let rule = &ocsf["firewall_rule"];
         assert_eq!((&rule["name"], &rule["desc"]), (label, text));
+        let version = ecs["rule"]["version"].as_str();
+        assert_eq!(version, text.is_string().then_some(checksum.as_str()));
+        assert_eq!(rule["version"].as_str(), version);
         for pf in [&ecs["pf"], &ocsf["unmapped"]["pf"]] {
             assert_eq!(pf["rule"]["join"], native["rule"]["join"]);
         }
@@ -163,6 +198,82 @@ fn rules_have_their_names() {
         texts += u32::from(text.is_string());
     }
     assert!(labels > 0 && texts > labels && dropped > 0, "{labels} {texts} {dropped}");
+}
+
+/// A compressed update or a deletion has only the state's name: its ends are those that a message
+/// before it told, in both schemas.
+#[test]
+fn states_that_are_only_named_have_their_ends() {
+    let capture = Path::new("testdata/genuine/openbsd80-pfsync0.pcap");
+    let parsed = |format| -> Vec<Value> {
+        let lines = lines_of(capture, &["--format", format, "--observer", "fw1"]);
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let (mut told, mut named, mut unknown) = (BTreeMap::new(), 0, 0);
+    for (ecs, ocsf) in parsed("ecs").iter().zip(&parsed("ocsf")) {
+        let state = &ecs["pf"]["state"];
+        let Some(id) = state["id"].as_str() else { continue };
+        let name = (id.to_owned(), state["creator_id"].to_string());
+        let ends = |ecs: &Value| {
+            let end =
+                |side: &Value| (side["ip"].clone(), side["port"].clone(), side["nat"].clone());
+            let id = &ecs["network"]["community_id"];
+            (end(&ecs["source"]), end(&ecs["destination"]), id.clone())
+        };
+        if state["partial"].is_null() {
+            told.insert(name, ends(ecs));
+            continue;
+        }
+        match told.get(&name) {
+            Some(before) => {
+                assert_eq!(&ends(ecs), before, "{ecs}");
+                assert_eq!(ocsf["dst_endpoint"]["ip"], ecs["destination"]["ip"]);
+                assert!(ecs["source"]["bytes"].is_null(), "counters are not told again");
+                named += 1;
+            }
+            None => {
+                assert!(ecs["source"].is_null() && ocsf["dst_endpoint"].is_null(), "{ecs}");
+                unknown += 1;
+            }
+        }
+    }
+    assert!(named > 0, "{named} {unknown}");
+}
+
+/// What differs where Elastic's package for pfSense is the reader, and that nothing else does.
+#[test]
+fn elastic_s_package_finds_its_fields() {
+    let capture = Path::new("testdata/genuine/openbsd80-pflog0.pcap");
+    let parsed = |flags: &[&str]| -> Vec<Value> {
+        let flags = [&["--format", "ecs", "--observer", "fw1"], flags].concat();
+        lines_of(capture, &flags).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let compat = ["--compat", "elastic-pfsense"];
+    let (plain, theirs) = (parsed(&["--ecs-version", "8.11"]), parsed(&compat));
+    let mut out = 0;
+    for (plain, theirs) in plain.into_iter().zip(theirs) {
+        let mut expected = plain;
+        let observer = expected["observer"].as_object_mut().unwrap();
+        if let Some(egress) = observer.remove("egress") {
+            observer.insert("ingress".to_owned(), egress);
+            out += 1;
+        }
+        if expected["network"].is_object() {
+            let way = match expected["network"]["direction"].as_str() {
+                Some("ingress") => "inbound",
+                Some("egress") => "outbound",
+                other => panic!("{other:?}"),
+            };
+            expected["network"]["direction"] = way.into();
+        }
+        assert_eq!(theirs, expected);
+    }
+    assert!(out > 0);
+    let inside = ["--internal-net", "10.0.0.0/8"];
+    let way = |lines: Vec<Value>| {
+        lines.iter().map(|line| line["network"]["direction"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(way(parsed(&[&compat[..], &inside].concat())), way(parsed(&inside)));
 }
 
 /// The schema that pfscope prints.
@@ -302,12 +413,15 @@ fn ecs_fields_are_those_of_the_published_schema() {
             types.insert(fields[3].clone(), fields[4].clone());
         }
         assert!(types.len() > 800 && lists.contains("event.category"), "{file} is not read");
-        for capture in captures() {
-            let flags = ["--format", "ecs", "--ecs-version", version, "--observer", "fw1"];
-            for line in lines_of(&capture, &flags).lines() {
+        let flags = ["--format", "ecs", "--ecs-version", version, "--observer", "fw1"];
+        let of_captures = captures().into_iter().map(|capture| lines_of(&capture, &flags));
+        let beside = beside_captures("ecs")
+            .replace("\"version\":\"9.4.0\"", &format!("\"version\":\"{version}.0\""));
+        for lines in of_captures.chain([beside]) {
+            for line in lines.lines() {
                 let value: Value = serde_json::from_str(line).unwrap();
                 assert_eq!(value["ecs"]["version"], format!("{version}.0"));
-                for list in ["event.category", "event.type", "related.ip", "tags"] {
+                for list in ["event.category", "event.type", "related.ip", "related.user", "tags"] {
                     let found = list.split('.').try_fold(&value, |at, key| at.get(key));
                     assert!(found.is_none_or(Value::is_array) && lists.contains(list), "{list}");
                 }

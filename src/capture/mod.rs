@@ -33,7 +33,7 @@ mod source;
 use std::sync::Arc;
 
 use crate::event::notice::Notice;
-use crate::event::{Flow, Frame, Place};
+use crate::event::{Flow, Frame, Named, Place};
 use crate::states::Suspicion;
 use crate::time::{Precision, Timestamp};
 use crate::wire::ByteOrder;
@@ -142,6 +142,8 @@ pub struct Batch {
     pub joined: Vec<Joined>,
     /// States that logged packets of this batch belong to, in the order of their frames.
     pub belongs: Vec<Belongs>,
+    /// States that messages of this batch only name, in the order of their frames.
+    pub named: Vec<Named>,
     /// Suspicious packets of this batch, in the order of their frames.
     pub suspected: Vec<Suspected>,
     /// What happened to the source, each in its place among the records.
@@ -155,6 +157,13 @@ impl Batch {
         let start = record.start as usize;
         let end = start.saturating_add(record.caplen as usize);
         self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// The states that the messages of a frame only name.
+    pub fn named(&self, frame: u64) -> &[Named] {
+        let start = self.named.partition_point(|named| named.frame < frame);
+        let rest = self.named.get(start..).unwrap_or_default();
+        rest.get(..rest.partition_point(|named| named.frame == frame)).unwrap_or_default()
     }
 
     /// The frames of the batch, each with its index into [`Batch::interfaces`]. A frame check

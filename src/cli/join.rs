@@ -7,7 +7,6 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use super::states::facts;
 use crate::capture::defrag::Defrag;
 use crate::capture::file::File;
 use crate::capture::offset::{Offsets, Shifted};
@@ -15,14 +14,14 @@ use crate::capture::{Batch, Belongs, Records};
 use crate::decode::decode;
 use crate::event::{Event, Flow};
 use crate::packet::{Packet, Transport};
-use crate::states::{Op, Table};
+use crate::states::{Facts, Op, Table};
 use crate::time::Timestamp;
 use crate::wire::link::LinkType;
 use crate::wire::state::{End, Ends};
 use crate::wire::writer::Writer;
 
 /// States that are kept: as many as pf itself does by default, ten times over.
-const MAX_STATES: usize = 1_000_000;
+pub(super) const MAX_STATES: usize = 1_000_000;
 
 /// Nanoseconds that a state may be told of after a packet of it was logged. pf collects messages
 /// for up to a second, and sends them once the packet is full or the second is over.
@@ -179,7 +178,7 @@ impl Feed {
 /// Tells the table the messages of a pfsync packet; true if it is one.
 fn tell(table: &mut Table, event: &Event<'_>) -> bool {
     let Some(packet) = &event.pfsync else { return false };
-    let facts = facts(event);
+    let facts = Facts::of(event);
     for message in packet.messages().map_while(Result::ok) {
         table.apply(&Op::of(facts, &message));
     }

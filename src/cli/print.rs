@@ -22,6 +22,7 @@ use super::{Error, Status, together};
 use crate::capture::offset::Offsets;
 use crate::capture::{Batch, Suspected};
 use crate::engine::Work;
+use crate::engine::names::Names;
 use crate::sink::Sink;
 use crate::sink::json::Origin;
 use crate::sink::notice::Notices;
@@ -158,7 +159,7 @@ impl Job<'_> {
         let mut printer = Printer::new(args, settings, sinks, style, saver);
         let workers = printer.workers(&Origin::Devices);
         let mut hold = Hold::new(known.as_ref().and_then(Known::live));
-        let mut found = prepare(Join::new(&[], &offsets), &args.peers);
+        let mut found = prepare(Join::new(&[], &offsets), sinks, &args.peers);
         let shift = offsets.clone();
         let prepare = move |batch: &mut Batch| {
             shift.apply(&[], batch);
@@ -213,7 +214,7 @@ impl Job<'_> {
             {
                 let workers = printer.workers(&origin(first));
                 let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-                let prepare = prepare(Join::new(&feeds, &offsets), &args.peers);
+                let prepare = prepare(Join::new(&feeds, &offsets), sinks, &args.peers);
                 let name = first.as_os_str().as_encoded_bytes();
                 let _ = reading.source(name, (source, prepare), None, strict, workers, consume)?;
             }
@@ -221,7 +222,7 @@ impl Job<'_> {
             for path in &args.read {
                 let workers = printer.workers(&origin(path));
                 let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-                let mut found = prepare(Join::new(&feeds, &offsets), &args.peers);
+                let mut found = prepare(Join::new(&feeds, &offsets), sinks, &args.peers);
                 let (shift, name) = (offsets.clone(), path.as_os_str().as_encoded_bytes().to_vec());
                 let prepare = move |batch: &mut Batch| {
                     shift.apply(&name, batch);
@@ -239,10 +240,16 @@ impl Job<'_> {
 }
 
 /// What is found out about the batches of a source in their order, before the workers see them.
-fn prepare(mut join: Join, peers: &[IpAddr]) -> impl FnMut(&mut Batch) + Send + use<> {
+fn prepare(
+    mut join: Join,
+    sinks: &Sinks,
+    peers: &[IpAddr],
+) -> impl FnMut(&mut Batch) + Send + use<> {
     let mut watch = Watch::new(peers);
+    let mut names = sinks.names_states().then(|| Names::new(join::MAX_STATES));
     move |batch| {
         join.prepare(batch);
+        names.iter_mut().for_each(|names| names.prepare(batch));
         watch.prepare(batch);
     }
 }

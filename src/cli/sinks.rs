@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Error;
-use super::args::{EventFormat, Print};
+use super::args::{EventFormat, Print, Reporter};
 use super::reading::Settings;
 use crate::filter::Filter;
 use crate::sink::Sink;
@@ -40,8 +40,10 @@ impl Sinks {
         }
         Ok(match args.format {
             EventFormat::Json => Self::Json,
-            EventFormat::Ecs => Self::Ecs(site(args)?, args.schemas.ecs_version.into()),
-            EventFormat::Ocsf => Self::Ocsf(site(args)?),
+            EventFormat::Ecs => {
+                Self::Ecs(site(&args.schemas.reporter)?, args.schemas.reporter.ecs())
+            }
+            EventFormat::Ocsf => Self::Ocsf(site(&args.schemas.reporter)?),
             EventFormat::Filterlog => Self::Filterlog(args.schemas.flavour.into()),
             EventFormat::Text => {
                 let names = (args.numeric == 0).then(|| Arc::new(Names::of_system(args.resolve)));
@@ -72,6 +74,11 @@ impl Sinks {
             Self::Ocsf(site) => Some(Notices::ocsf(origin.clone(), Arc::clone(site))),
             Self::Count | Self::Filterlog(_) | Self::Fields(..) => None,
         }
+    }
+
+    /// True if a message that only names a state is to have the state's ends.
+    pub(super) const fn names_states(&self) -> bool {
+        matches!(self, Self::Ecs(..) | Self::Ocsf(_))
     }
 
     pub(super) const fn is_text(&self) -> bool {
@@ -111,8 +118,8 @@ pub(super) const fn precision(args: &Print) -> Precision {
 }
 
 /// Who reports, for the formats that say it.
-fn site(args: &Print) -> Result<Arc<Site>, Error> {
-    let observer = match &args.schemas.observer {
+pub(super) fn site(args: &Reporter) -> Result<Arc<Site>, Error> {
+    let observer = match &args.observer {
         Some(name) => name.clone(),
         None => hostname::get()
             .map_err(|error| {
@@ -121,5 +128,5 @@ fn site(args: &Print) -> Result<Arc<Site>, Error> {
             .to_string_lossy()
             .into_owned(),
     };
-    Ok(Arc::new(Site { observer, internal: args.schemas.internal.clone() }))
+    Ok(Arc::new(Site { observer, internal: args.internal.clone() }))
 }

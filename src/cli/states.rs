@@ -21,7 +21,7 @@ use crate::pf::SyncAction;
 use crate::sink::json;
 use crate::states::{Entry, Facts, Guard, Health, Op, Sort, Table, Verbosity, push_state};
 use crate::time::{Clock, Precision, Timestamp};
-use crate::wire::link::{LinkHeader, LinkType};
+use crate::wire::link::LinkType;
 use crate::wire::pfsync::{Body, Message};
 use crate::wire::writer::Writer;
 
@@ -48,7 +48,7 @@ impl Work for Decoder {
         output.ops.clear();
         output.frames = batch.records.len() as u64;
         output.undecoded = self.selection.each(batch, writers, |event| {
-            let facts = facts(event);
+            let facts = Facts::of(event);
             let before = output.ops.len();
             if let Some(packet) = &event.pfsync {
                 let messages = packet.messages().map_while(Result::ok);
@@ -57,27 +57,6 @@ impl Work for Decoder {
             output.packets.push((facts, output.ops.len() - before));
         });
     }
-}
-
-/// What the packet of an event says besides its messages.
-pub(super) fn facts(event: &Event<'_>) -> Facts {
-    let (version, layout) =
-        event.pfsync.map_or((0, None), |packet| (packet.version, packet.layout));
-    let len = event.packet.map_or(event.frame.len, |packet| packet.len);
-    let bare = Facts::bare(event.frame.ts, version, layout, len);
-    let facts = match event.packet.map(|packet| packet.ip) {
-        Some(ip) => match (ip.src, ip.dst, ip.ttl) {
-            (Some(src), Some(dst), Some(ttl)) => bare.with_ip(src, dst, ttl),
-            _ => bare,
-        },
-        None => bare,
-    };
-    let station = match event.link {
-        LinkHeader::Ethernet { dst, .. } => Some(dst),
-        _ => None,
-    };
-    let fragment = event.frame.whole.is_some();
-    Facts { station, fragment, faulty: event.error.is_some(), ..facts }
 }
 
 /// The table, what goes by, and up to when it is followed.

@@ -4,16 +4,21 @@ mod render;
 mod request;
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::args::Vici as Args;
+use super::args::{Vici as Args, ViciFormat};
 use super::reading::local_zone;
+use super::sinks::site;
 use super::{Error, Status};
+use crate::sink::page::Page;
+use crate::sink::status::Form;
+use crate::sink::vici::Vici;
 use crate::text::escaped;
 use crate::vici::commands::{self, Command, EVENTS};
-use crate::vici::message::{Item, Section};
+use crate::vici::message::Section;
 use crate::vici::{Connection, Error as Fault, Monitor, Options, Update, Watch};
 
 use render::Renderer;
@@ -27,11 +32,19 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
     if let Some(warning) = args.uri.warning() {
         writeln!(err, "pfscope: warning: {warning}")?;
     }
-    let zone = if args.utc { TimeZone::UTC } else { local_zone() };
-    let renderer = Renderer::new(args.format, zone);
     if args.command == "listen" {
-        return listen(args, renderer, out, err);
+        return listen(args, out, err);
     }
+    let json = match args.format {
+        ViciFormat::Text => false,
+        ViciFormat::Json => true,
+        ViciFormat::Ecs | ViciFormat::Ocsf => {
+            return Err(Error::Usage(
+                "--format ecs and ocsf are for the events of 'vici listen'".to_owned(),
+            ));
+        }
+    };
+    let renderer = Renderer::new(json);
     if args.count.is_some() {
         return Err(Error::Usage("-c counts the events of 'vici listen'".to_owned()));
     }
@@ -179,12 +192,7 @@ fn ask(
 }
 
 /// Prints events until the output is closed or there were enough of them.
-fn listen(
-    args: &Args,
-    mut renderer: Renderer,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> Result<Status, Error> {
+fn listen(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     let known = |name: &String| EVENTS.iter().any(|(event, _)| event == name);
     if let Some(name) = args.arguments.iter().find(|name| !args.write && !known(name)) {
         let name = escaped(name.as_bytes());
@@ -196,6 +204,8 @@ fn listen(
         [] => commands::changes().map(str::to_owned).collect(),
         named => named.to_vec(),
     };
+    let mut sink = sink(args)?;
+    let mut page = Page::default();
     let options = Options { connect: args.timeout, reply: args.timeout, ..Options::default() };
     let watch = Watch { uri: args.uri.clone(), options, events, refresh: None };
     let monitor = Monitor::start(watch, |_| Ok(()))?;
@@ -203,7 +213,9 @@ fn listen(
     for update in &monitor {
         match update {
             Update::Up { version, unknown } => {
-                let version = version.map(|version| escaped(&version)).unwrap_or_default();
+                let version = version.unwrap_or_default();
+                sink.set_version(&version);
+                let version = escaped(&version);
                 let again = if was_up { "again " } else { "" };
                 writeln!(err, "pfscope: {}: listening {again}to strongSwan {version}", args.uri)?;
                 // Of those that were not named older daemons may lack some.
@@ -215,7 +227,11 @@ fn listen(
             Update::Synced(()) => {}
             Update::Event(event) => {
                 match event.message() {
-                    Ok(message) => renderer.event(&event, &message, out)?,
+                    Ok(message) => {
+                        page.clear();
+                        sink.event(&event.name, event.at, &message, &mut page);
+                        out.write_all(&page.text)?;
+                    }
                     Err(error) => {
                         let (name, fault) = (escaped(&event.name), Fault::Body(error));
                         writeln!(err, "pfscope: {}: {name}: {fault}", args.uri)?;
@@ -245,7 +261,14 @@ fn listen(
     Ok(Status::Done)
 }
 
-/// A value that is hex in text and JSON: DER, which `list-cert` has in `data`.
-fn is_blob(name: &[u8], item: &Item) -> bool {
-    name == b"data" && matches!(item, Item::Value(value) if str::from_utf8(value).is_err())
+/// What events are rendered with.
+fn sink(args: &Args) -> Result<Vici, Error> {
+    let (form, site) = match args.format {
+        ViciFormat::Text => (Form::Text, Arc::default()),
+        ViciFormat::Json => (Form::Json, Arc::default()),
+        ViciFormat::Ecs => (Form::Ecs(args.reporter.ecs()), site(&args.reporter)?),
+        ViciFormat::Ocsf => (Form::Ocsf, site(&args.reporter)?),
+    };
+    let zone = if args.utc { TimeZone::UTC } else { local_zone() };
+    Ok(Vici::new(form, &args.uri.to_string(), &site).in_zone(zone))
 }

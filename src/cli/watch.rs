@@ -3,11 +3,10 @@
 
 use std::net::IpAddr;
 
-use super::states::facts;
 use crate::capture::{Batch, Suspected};
 use crate::decode::decode;
 use crate::packet::proto;
-use crate::states::{Guard, Op};
+use crate::states::{Facts, Guard, Op};
 use crate::wire::writer::Writer;
 
 /// Looks for packets that the firewalls did not send, or not so.
@@ -30,7 +29,7 @@ impl Watch {
             if event.pflog.is_some() || !carried {
                 continue;
             }
-            let facts = facts(&event);
+            let facts = Facts::of(&event);
             let frame = frame.number;
             suspected.extend(guard.check(&facts).map(|what| Suspected { frame, what }));
             for message in event.pfsync.iter().flat_map(|packet| packet.messages()) {

@@ -125,6 +125,7 @@ impl Selection {
                 }
             }
             let mut event = decode(frame, interface.order, writer);
+            event.named = batch.named(frame.number);
             event.rule = rules.as_ref().and_then(|rules| rules.join(&event));
             let messages;
             if let Some(tunnels) = &tunnels {

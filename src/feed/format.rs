@@ -35,12 +35,13 @@ impl FromStr for Format {
             "json" => Self::Json,
             "ecs" | "ecs-9.4" => Self::Ecs(Version::V9_4),
             "ecs-8.11" => Self::Ecs(Version::V8_11),
+            "ecs-elastic-pfsense" => Self::Ecs(Version::ElasticPfsense),
             "ocsf" => Self::Ocsf,
             "filterlog" | "filterlog-pfsense" => Self::Filterlog(Flavour::Pfsense),
             "filterlog-opnsense" => Self::Filterlog(Flavour::Opnsense),
             _ => {
                 return Err(format!(
-                    "format '{word}' is not ecs, ecs-8.11, ocsf, json, text, filterlog or \
+                    "format '{word}' is not ecs, ecs-8.11, ecs-elastic-pfsense, ocsf, json, text, filterlog or \
                      filterlog-opnsense"
                 ));
             }

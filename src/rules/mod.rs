@@ -222,6 +222,7 @@ impl<'a> Hit<'a> {
                 anchor: self.ruleset.path(entry),
                 number: entry.number,
                 ridentifier: entry.line.ridentifier,
+                ruleset: Some(self.ruleset.checksum()),
                 join,
             }),
             Found::Implausible => Some(Rule::IMPLAUSIBLE),

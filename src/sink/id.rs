@@ -18,6 +18,8 @@ use crate::event::Frame;
 use crate::event::notice::{Notice, What};
 use crate::text::push_hex;
 use crate::time::Timestamp;
+use crate::vici::codec;
+use crate::vici::message::Section;
 
 /// Makes the ids of an observer.
 #[derive(Debug, Clone)]
@@ -67,6 +69,26 @@ impl Ids {
         self.input.extend_from_slice(&ts.0.to_le_bytes());
         self.input.extend_from_slice(output.as_bytes());
         XxHash3_128::oneshot_with_seed(self.seed, &self.input).to_be_bytes()
+    }
+
+    /// The id of what an event of the IKE daemon tells of its `nth` SA: of the time it came, its name
+    /// and its message.
+    pub(super) fn of_vici(
+        &mut self,
+        at: Timestamp,
+        event: &[u8],
+        message: &Section,
+        nth: usize,
+    ) -> [u8; 16] {
+        let input = &mut self.input;
+        input.clear();
+        input.extend_from_slice(&(nth as u64).to_le_bytes());
+        input.extend_from_slice(&at.0.to_le_bytes());
+        input.extend_from_slice(event);
+        input.push(0);
+        // What cannot be encoded has not come from a daemon; time and name are left.
+        input.extend_from_slice(&codec::encode(message).unwrap_or_default());
+        XxHash3_128::oneshot_with_seed(self.seed, input).to_be_bytes()
     }
 
     /// Appends the id of a notice about a frame.

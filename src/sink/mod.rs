@@ -16,10 +16,12 @@ pub mod ocsf;
 pub mod page;
 mod pf;
 pub mod savefile;
+mod sequence;
 pub mod site;
 pub mod status;
 mod subject;
 pub mod text;
+pub mod vici;
 
 /// A renderer of events. Each worker has one of its own.
 pub trait Sink: Send {

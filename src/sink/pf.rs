@@ -1,6 +1,6 @@
 //! What ECS and OCSF have no field for, under `pf` in both: the same names and the same values.
 
-use super::json::{Emit, Line, describe_error, describe_transport, key};
+use super::json::{Emit, Line, describe_error, describe_transport, describe_tunnel, key};
 use super::subject::{counter, direction, kind};
 use crate::event::{Event, Kind};
 use crate::packet::proto;
@@ -50,12 +50,12 @@ pub(super) fn describe<E: Emit>(
             describe_body(&message.body, e);
         }
     }
+    describe_ipsec(event, line, e);
     if let (Some(error), Line::Event | Line::Fault) = (event.error, line) {
         e.open(key!("error"));
         describe_error(error, e);
         e.close();
     }
-    // What the packet's IPsec SA is goes here: event.ipsec, once events have it.
 }
 
 /// True if the line's bytes are shown, as nothing else can be said of them.
@@ -162,12 +162,7 @@ fn describe_body(body: &Body<'_>, e: &mut impl Emit) {
             describe_creator(*creatorid, e);
             e.close();
         }
-        Body::Tdb(tdb) => {
-            e.open(key!("ipsec"));
-            describe_tdb(tdb, e);
-            e.close();
-        }
-        Body::None | Body::Unknown(_) => {}
+        Body::Tdb(_) | Body::None | Body::Unknown(_) => {}
     }
 }
 
@@ -210,6 +205,25 @@ fn describe_state(state: &State<'_>, e: &mut impl Emit) {
         e.code(key!("timeout"), state.timeout_name(), u32::from(timeout.0));
     }
     e.words(key!("flags"), state.state_flags.names(state.systems()));
+}
+
+/// An SA's counters, and the tunnel of the packet or of what the message tells of.
+fn describe_ipsec(event: &Event<'_>, line: Line<'_>, e: &mut impl Emit) {
+    let (tdb, tunnel) = match line {
+        Line::Message(message) => {
+            let tdb = if let Body::Tdb(tdb) = &message.body { Some(tdb) } else { None };
+            (tdb, event.ipsec_of_message(message.index))
+        }
+        Line::Event => (None, event.ipsec.as_ref()),
+        Line::Fault => (None, None),
+    };
+    if tdb.is_none() && tunnel.is_none() {
+        return;
+    }
+    e.open(key!("ipsec"));
+    tdb.into_iter().for_each(|tdb| describe_tdb(tdb, e));
+    tunnel.into_iter().for_each(|tunnel| describe_tunnel(tunnel, e));
+    e.close();
 }
 
 fn describe_tdb(tdb: &Tdb, e: &mut impl Emit) {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 /// Whose events they are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Site {
     /// Name of the firewall, or of the machine that reads its logs.
     pub observer: String,
@@ -73,6 +73,16 @@ impl Way {
             Self::Outbound => "outbound",
             Self::Internal => "internal",
             Self::External => "external",
+        }
+    }
+
+    /// OCSF's `direction_id`; 0 is unknown.
+    pub(super) const fn direction_id(self) -> u8 {
+        match self {
+            Self::Inbound => 1,
+            Self::Outbound => 2,
+            Self::Internal => 3,
+            Self::External => 0,
         }
     }
 }

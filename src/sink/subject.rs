@@ -11,12 +11,12 @@ use std::net::IpAddr;
 
 use super::community::Tuple;
 use super::json::{Line, address};
-use crate::event::{Event, Kind};
+use crate::event::{Event, Kind, Named};
 use crate::packet::{Icmp, Transport, proto};
 use crate::pf::{Action, Direction, Family, Reason, SyncAction, Systems};
 use crate::wire::pflog::Pflog;
 use crate::wire::pfsync::{Body, Message};
-use crate::wire::state::{End, State};
+use crate::wire::state::{End, Ends, State};
 use crate::wire::writer::OLD_UNKNOWN;
 
 /// One of two ends.
@@ -53,6 +53,12 @@ impl Subject {
                     let family = tdb.dst.map(family);
                     Self { proto: Some(tdb.sproto), family, dst, ..Self::default() }
                 }
+                Body::Ids { .. } | Body::Compressed(_) => {
+                    event.named_of_message(message.index).map_or_else(Self::default, |named| {
+                        let Named { direction, proto, wire, stack, .. } = *named;
+                        Self::of_ends(direction, proto, (wire, stack))
+                    })
+                }
                 _ => Self::default(),
             },
             Line::Event | Line::Fault if event.pfsync.is_none() => Self::of_packet(event),
@@ -88,24 +94,32 @@ impl Subject {
     }
 
     fn of_state(state: &State<'_>) -> Self {
-        let number = state.wire.proto;
-        let (before, after) = if state.direction == Direction::IN {
-            (state.wire_ends(), state.stack_ends())
-        } else {
-            (state.stack_ends(), state.wire_ends())
-        };
-        let port = |end: End| has_ports(number).then_some(end.port);
-        let side = |before: End, after: End, [packets, bytes]: [u64; 2]| {
+        let ([packets, back], [bytes, bytes_back]) = (state.packets, state.bytes);
+        let mut subject = Self::of_ends(
+            state.direction,
+            state.wire.proto,
+            (state.wire_ends(), state.stack_ends()),
+        );
+        subject.src.sent = Some((packets, bytes));
+        subject.dst.sent = Some((back, bytes_back));
+        subject
+    }
+
+    /// Of a state's ends on the wire and on the firewall's own side.
+    fn of_ends(direction: Direction, proto: u8, (wire, stack): (Ends, Ends)) -> Self {
+        let (before, after) =
+            if direction == Direction::IN { (wire, stack) } else { (stack, wire) };
+        let port = |end: End| has_ports(proto).then_some(end.port);
+        let side = |before: End, after: End| {
             let differs = (before.addr, port(before)) != (after.addr, port(after));
             let nat = after.addr.filter(|_| differs).map(|ip| (ip, port(after)));
-            Side { ip: before.addr, port: port(before), nat, sent: Some((packets, bytes)) }
+            Side { ip: before.addr, port: port(before), nat, sent: None }
         };
-        let ([packets, back], [bytes, bytes_back]) = (state.packets, state.bytes);
         Self {
             family: before.src.addr.map(family),
-            proto: Some(number),
-            src: side(before.src, after.src, [packets, bytes]),
-            dst: side(before.dst, after.dst, [back, bytes_back]),
+            proto: Some(proto),
+            src: side(before.src, after.src),
+            dst: side(before.dst, after.dst),
             icmp: None,
             packet_len: None,
         }
@@ -156,7 +170,7 @@ const fn has_ports(number: u8) -> bool {
     matches!(number, proto::TCP | proto::UDP | proto::SCTP | DCCP | UDPLITE)
 }
 
-const fn family(ip: IpAddr) -> Family {
+pub(super) const fn family(ip: IpAddr) -> Family {
     if ip.is_ipv4() { Family::Inet } else { Family::Inet6 }
 }
 

@@ -3,8 +3,10 @@
 
 use std::net::IpAddr;
 
+use crate::event::Event;
 use crate::pf::{BulkStatus, SyncAction};
 use crate::time::Timestamp;
+use crate::wire::link::LinkHeader;
 use crate::wire::pfsync::messages::Compressed;
 use crate::wire::pfsync::{Body, Layout, Message};
 use crate::wire::state::Ids;
@@ -38,6 +40,27 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// What the packet of an event says besides its messages.
+    pub fn of(event: &Event<'_>) -> Self {
+        let (version, layout) =
+            event.pfsync.map_or((0, None), |packet| (packet.version, packet.layout));
+        let len = event.packet.map_or(event.frame.len, |packet| packet.len);
+        let bare = Self::bare(event.frame.ts, version, layout, len);
+        let facts = match event.packet.map(|packet| packet.ip) {
+            Some(ip) => match (ip.src, ip.dst, ip.ttl) {
+                (Some(src), Some(dst), Some(ttl)) => bare.with_ip(src, dst, ttl),
+                _ => bare,
+            },
+            None => bare,
+        };
+        let station = match event.link {
+            LinkHeader::Ethernet { dst, .. } => Some(dst),
+            _ => None,
+        };
+        let fragment = event.frame.whole.is_some();
+        Self { station, fragment, faulty: event.error.is_some(), ..facts }
+    }
+
     /// The facts of a packet without an IP header.
     pub const fn bare(ts: Timestamp, version: u8, layout: Option<Layout>, len: usize) -> Self {
         Self {

@@ -86,7 +86,15 @@ mod tests {
     use super::*;
 
     fn rule(text: &str, join: Join) -> Rule<'_> {
-        Rule { labels: &[], text, anchor: "", number: Some(1), ridentifier: None, join }
+        Rule {
+            labels: &[],
+            text,
+            anchor: "",
+            number: Some(1),
+            ridentifier: None,
+            ruleset: None,
+            join,
+        }
     }
 
     #[test]

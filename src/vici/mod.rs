@@ -11,6 +11,7 @@
 //! Blocking, with a reading thread for each connection; every wait has an end. Knows nothing of
 //! pf.
 
+pub mod alert;
 mod client;
 pub mod codec;
 pub mod commands;

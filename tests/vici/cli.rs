@@ -206,6 +206,47 @@ fn listening_goes_on_after_a_restart() {
 }
 
 #[test]
+fn events_in_the_schemas_of_a_siem() {
+    let daemon = daemon(|_, mut peer| {
+        peer.serve(|peer, said| {
+            if said.1 == "version" {
+                peer.reply(&Section::new().with("version", "6.0.6"));
+                let mut alert = Section::new().with("type", "cert-expired");
+                let mut sas = Section::new();
+                sas.push_section("gw", Section::new().with("local-host", "192.0.2.1"));
+                alert.push_section("ike-sa", sas);
+                peer.event("alert", &alert);
+                return true;
+            }
+            false
+        });
+    });
+    let listen = ["listen", "-c", "1", "--observer", "fw7", "--format"];
+    let line = |format: &[&str]| -> serde_json::Value {
+        let (status, out, err) = run(&daemon.uri, &[&listen, format].concat());
+        assert_eq!(status, 0, "{err}");
+        serde_json::from_str(out.trim_end()).unwrap()
+    };
+    let ecs = line(&["ecs", "--ecs-version", "8.11"]);
+    assert_eq!(ecs["ecs"]["version"], "8.11.0");
+    assert_eq!(
+        (&ecs["event"]["action"], &ecs["event"]["reason"]),
+        (&"alert".into(), &"cert-expired".into())
+    );
+    assert_eq!(
+        (&ecs["observer"]["name"], &ecs["observer"]["version"]),
+        (&"fw7".into(), &"6.0.6".into())
+    );
+    assert_eq!(ecs["event"]["provider"], daemon.uri.to_string());
+    let ocsf = line(&["ocsf"]);
+    assert_eq!((&ocsf["class_uid"], &ocsf["status_id"]), (&4014.into(), &2.into()));
+    assert_eq!(ocsf["dst_endpoint"]["ip"], "192.0.2.1");
+    let (status, out, err) = run(&daemon.uri, &["list-sas", "--format", "ecs"]);
+    assert_eq!((status, out.as_str()), (2, ""));
+    assert!(err.contains("vici listen") && err.lines().count() == 1, "{err}");
+}
+
+#[test]
 fn a_closed_pipe_is_a_normal_end() {
     let daemon = daemon(|_, mut peer| {
         peer.serve(|peer, said| {

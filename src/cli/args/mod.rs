@@ -32,11 +32,11 @@ use rights::Relinquish;
 use rights::Sandbox;
 pub(super) use rules::{Explain, Rules, RulesFrom};
 pub(super) use save::Save;
-pub(super) use schemas::{EventFormat, Schemas};
+pub(super) use schemas::{EventFormat, Reporter, Schemas};
 pub(super) use sources::Sources;
 pub(super) use states::{SortBy, States};
 pub(super) use summary::Summary;
-pub(super) use vici::Vici;
+pub(super) use vici::{Vici, ViciFormat};
 
 /// Shows what a pf firewall says about itself.
 ///

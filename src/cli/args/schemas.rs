@@ -25,6 +25,16 @@ pub(in crate::cli) enum EventFormat {
 /// Options of the formats for a SIEM.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Schemas {
+    #[command(flatten)]
+    pub(in crate::cli) reporter: Reporter,
+    /// With --format filterlog: whose
+    #[arg(long, value_enum, default_value_t, value_name = "SYSTEM")]
+    pub(in crate::cli) flavour: FilterlogOf,
+}
+
+/// Who reports to the SIEM, and how.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Reporter {
     /// With --format ecs or ocsf: the firewall's name, in every event and part of its id (default:
     /// this machine's name)
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
@@ -36,9 +46,26 @@ pub(in crate::cli) struct Schemas {
     /// With --format ecs: the schema's version
     #[arg(long, value_enum, default_value_t, value_name = "VERSION")]
     pub(in crate::cli) ecs_version: EcsVersion,
-    /// With --format filterlog: whose
-    #[arg(long, value_enum, default_value_t, value_name = "SYSTEM")]
-    pub(in crate::cli) flavour: FilterlogOf,
+    /// With --format ecs: as another program fills it
+    #[arg(long, value_enum, value_name = "PROGRAM", conflicts_with = "ecs_version")]
+    pub(in crate::cli) compat: Option<Compat>,
+}
+
+impl Reporter {
+    /// What ECS documents are like.
+    pub(in crate::cli) fn ecs(&self) -> Version {
+        match self.compat {
+            Some(Compat::ElasticPfsense) => Version::ElasticPfsense,
+            None => self.ecs_version.into(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Compat {
+    /// Elastic's pfSense package: ECS 8.11.0, the interface always as ingress, pf's in and out as
+    /// inbound and outbound where --internal-net does not tell
+    ElasticPfsense,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

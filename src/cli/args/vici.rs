@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use super::Format;
+use super::Reporter;
 use crate::vici::commands::{COMMANDS, EVENTS};
 use crate::vici::{DEFAULT, Uri};
 
@@ -49,7 +49,23 @@ pub(in crate::cli) struct Vici {
     pub(in crate::cli) utc: bool,
     /// How to print
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(in crate::cli) format: Format,
+    pub(in crate::cli) format: ViciFormat,
+    #[command(flatten)]
+    pub(in crate::cli) reporter: Reporter,
+}
+
+/// How messages are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(in crate::cli) enum ViciFormat {
+    /// For people: as swanctl does, an event on one line
+    #[default]
+    Text,
+    /// For programs: pfscope's own JSON, one object a line
+    Json,
+    /// listen: Elastic Common Schema, a document for each SA that an event tells of
+    Ecs,
+    /// listen: Open Cybersecurity Schema Framework 1.8, an event for each SA
+    Ocsf,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -81,6 +97,7 @@ Examples:
   pfscope vici list-sas
   pfscope vici list-sas --format json | jq '.message[].\"child-sas\"'
   pfscope vici listen child-updown child-rekey
+  pfscope vici listen --format ecs --observer fw1
   pfscope vici initiate --write child=net1 --timeout 30
   pfscope vici load-conn --write - < conn.json",
         events.get(..6).unwrap_or_default().join(" "),

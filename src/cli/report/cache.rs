@@ -10,7 +10,6 @@ use super::super::live;
 use super::super::reading::{Consumed, Reading, Settings};
 use super::super::rights::Rights;
 use super::super::selection::{Selection, Undecoded};
-use super::super::states::facts;
 use super::super::{Error, Status};
 use super::page::Page;
 use super::{Sources, blocks};
@@ -20,7 +19,7 @@ use crate::event::Event;
 use crate::ipsec::report::cache::{Flows, MAX_FLOWS, Matcher, Seen, index};
 use crate::packet::proto;
 use crate::pf::{Action, Direction};
-use crate::states::{Op, Table};
+use crate::states::{Facts, Op, Table};
 use crate::time::Timestamp;
 use crate::wire::state::{End, State};
 use crate::wire::writer::Writer;
@@ -52,7 +51,7 @@ impl Work for Decoder {
         output.logged.clear();
         output.undecoded = self.selection.each(batch, writers, |event| {
             if let Some(packet) = &event.pfsync {
-                let facts = facts(event);
+                let facts = Facts::of(event);
                 let messages = packet.messages().map_while(Result::ok);
                 output.ops.extend(messages.map(|message| Op::of(facts, &message)));
             }

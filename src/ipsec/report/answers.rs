@@ -1,7 +1,7 @@
 //! What reports are made of: the answers of a daemon to `list-sas`, `list-conns`, `list-policies`,
 //! `get-counters` and `stats`, and the interfaces of its host.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::interface::Interface;
 use crate::ipsec::feed;
@@ -40,8 +40,22 @@ pub struct Answers {
     pub interfaces: Option<Vec<Interface>>,
     /// What tunnels have carried over rekeys.
     pub totals: Option<Totals>,
+    /// The last failure to set up a CHILD_SA of a connection, by the connection's name; of a
+    /// journal, since a daemon tells it once.
+    pub failures: HashMap<Vec<u8>, Failure>,
     /// Names of ports in traffic selectors.
     pub services: Services,
+}
+
+/// That a CHILD_SA did not come to be. The daemon tells of which connection, not of which child.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// When it was told.
+    pub at: Timestamp,
+    /// The alert's kind.
+    pub kind: Vec<u8>,
+    /// Children that have come up since then.
+    pub up_since: HashSet<Vec<u8>>,
 }
 
 impl Answers {
@@ -59,6 +73,7 @@ impl Answers {
             stats: None,
             interfaces: None,
             totals: None,
+            failures: HashMap::new(),
             services: Services::of_system(),
         }
     }
@@ -84,6 +99,11 @@ impl Answers {
             answers.interfaces = super::interface::of_system().ok();
         }
         Ok(answers)
+    }
+
+    /// Why a child of a connection may be down.
+    pub fn failure(&self, ike: &[u8], child: &[u8]) -> Option<&Failure> {
+        self.failures.get(ike).filter(|failure| !failure.up_since.contains(child))
     }
 
     /// The IKE_SAs.

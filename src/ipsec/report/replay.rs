@@ -1,14 +1,15 @@
 //! What a daemon would have answered at a time, by the journal: the last list before it, and the
 //! events since. Times of SAs are counted on to that time; counters are as last told.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::answers::Answers;
+use super::answers::{Answers, Failure, child_name};
 use super::interface::Interface;
 use crate::ipsec::journal::Record;
 use crate::ipsec::services::Services;
 use crate::ipsec::table::Table;
 use crate::time::Timestamp;
+use crate::vici::alert::is_of_child;
 use crate::vici::message::{Item, Section};
 use crate::vici::views::{self, ChildSa, IkeSa};
 
@@ -16,6 +17,8 @@ use crate::vici::views::{self, ChildSa, IkeSa};
 const RISING: [&[u8]; 4] = [b"established", b"install-time", b"use-in", b"use-out"];
 const FALLING: [&[u8]; 3] = [b"rekey-time", b"reauth-time", b"life-time"];
 const SECOND: i64 = 1_000_000_000;
+/// Connections of which a failure is remembered.
+const MAX_FAILURES: usize = 10_000;
 
 /// A section, and when it was told.
 #[derive(Debug, Clone)]
@@ -45,6 +48,7 @@ pub struct Replay {
     nth: u64,
     complete: bool,
     snapshots: HashMap<Vec<u8>, Vec<Section>>,
+    failures: HashMap<Vec<u8>, Failure>,
     last: Option<Timestamp>,
     table: Table,
 }
@@ -57,6 +61,7 @@ impl Default for Replay {
             nth: 0,
             complete: false,
             snapshots: HashMap::new(),
+            failures: HashMap::new(),
             last: None,
             table: Table::new(crate::ipsec::GRACE, Services::of_system()),
         }
@@ -108,6 +113,7 @@ impl Replay {
         answers.sas = ikes.into_iter().map(|ike| ike.section(at)).collect();
         answers.complete = self.complete;
         answers.totals = Some(self.table.totals().clone());
+        answers.failures = std::mem::take(&mut self.failures);
         answers.conns = self.snapshots.remove(b"list-conns".as_slice());
         answers.policies = self.snapshots.remove(b"list-policies".as_slice());
         let mut first = |name: &[u8]| self.snapshots.remove(name)?.into_iter().next();
@@ -120,8 +126,29 @@ impl Replay {
         answers
     }
 
+    /// Notes that a CHILD_SA did not come to be, and what came up since then.
+    fn failed(&mut self, at: Timestamp, name: &[u8], root: &Section) {
+        if name == b"child-updown" && views::is_up(root) {
+            for ike in views::ike_sas(root) {
+                if let Some(failure) = self.failures.get_mut(ike.name) {
+                    failure.up_since.extend(ike.children().map(|c| child_name(&c).to_vec()));
+                }
+            }
+        }
+        let kind = root.value("type").filter(|kind| name == b"alert" && is_of_child(kind));
+        let Some((kind, sas)) = kind.zip(root.section("ike-sa")) else { return };
+        for ike in views::ike_sas(sas) {
+            if self.failures.len() >= MAX_FAILURES && !self.failures.contains_key(ike.name) {
+                continue;
+            }
+            let failure = Failure { at, kind: kind.to_vec(), up_since: HashSet::new() };
+            self.failures.insert(ike.name.to_vec(), failure);
+        }
+    }
+
     fn event(&mut self, at: Timestamp, name: &[u8], root: &Section) {
         let up = views::is_up(root);
+        self.failed(at, name, root);
         for sa in views::ike_sas(root) {
             match name {
                 b"list-sa" => self.told(at, &sa, true),

@@ -273,6 +273,8 @@ fn tunnels() {
         protocol: words("TCP"),
         action: words("Manual Key SA"),
         state: Field::Absent,
+        error: Field::Absent,
+        error_age: Field::Absent,
         transform: words("ESP-DES-HMAC-SHA1"),
         sas: vec![
             sa(0x3eb, far, near, "INBOUND"),

@@ -16,6 +16,8 @@ const NO_COOKIE: &str = "no SA and no trap of it is there";
 const NEGOTIATED: &str = "as negotiated: the configured proposals are not told";
 const NO_TRANSFORM: &str = "list-conns has no proposals, and no SA shows one";
 const DOWN: &str = "no SA of it is listed";
+const ALERT: &str = "the last alert of the connection, which names no child; this one has not come \
+                     up since";
 
 /// An SA of one direction.
 #[derive(Debug, Clone)]
@@ -59,6 +61,10 @@ pub struct Row {
     pub action: Field,
     /// How far the SAs are.
     pub state: Field,
+    /// Why there is no SA, as far as the daemon told it.
+    pub error: Field,
+    /// Seconds since it did.
+    pub error_age: Field,
     /// Protocol and algorithms.
     pub transform: Field,
     /// SAs.
@@ -91,6 +97,10 @@ impl Block for Row {
             entry("Action", "action", self.action),
         ]));
         lines.push(line("State", "state", self.state));
+        lines.push(row([
+            entry("Error", "error", self.error),
+            entry("Seconds since", "error_age_s", self.error_age),
+        ]));
         lines.push(line("Transform", "transform", self.transform));
         for (number, sa) in (1..).zip(self.sas) {
             let fields = vec![
@@ -142,6 +152,8 @@ pub fn rows(answers: &Answers, configuration: &Configuration<'_>) -> Vec<Row> {
             dst,
             action: Field::known("Dynamic key SA"),
             state: Field::told(child.state().map(state), "not told"),
+            error: Field::Absent,
+            error_age: Field::Absent,
             transform: Field::concluded(transform(&child), NEGOTIATED, NO_TRANSFORM),
             sas: if is_sa(&child) { vec![sa(true), sa(false)] } else { Vec::new() },
             more: vec![more("Policy Name", "ike", Field::known(ike.name))],
@@ -158,6 +170,8 @@ pub fn rows(answers: &Answers, configuration: &Configuration<'_>) -> Vec<Row> {
             }
             let cookie = traps.get(&(conn.name, conf.name)).copied();
             let (src, dst) = selectors(answers, conf.local_ts(), conf.remote_ts());
+            let failure = answers.failure(conn.name, conf.name);
+            let age = failure.map(|f| answers.at.0.saturating_sub(f.at.0) / 1_000_000_000);
             rows.push(Row {
                 id: [conn.name, b"/", conf.name].concat(),
                 name: Field::known(conf.name),
@@ -169,6 +183,8 @@ pub fn rows(answers: &Answers, configuration: &Configuration<'_>) -> Vec<Row> {
                 dst,
                 action: Field::known("Dynamic key SA"),
                 state: Field::derived("SPI(s) Not Established", DOWN),
+                error: failure.map_or(Field::Absent, |f| Field::derived(f.kind.as_slice(), ALERT)),
+                error_age: Field::maybe(age),
                 transform: Field::Missing(NO_TRANSFORM),
                 sas: Vec::new(),
                 more: vec![more("Policy Name", "ike", Field::known(conn.name))],

@@ -7,7 +7,8 @@
 //! Of the fields that are written here 8.11 and 9.4 have all, and mean the same by them: only
 //! `ecs.version` differs.
 
-mod network;
+pub(super) mod network;
+mod notice;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -18,16 +19,14 @@ use super::Sink;
 use super::id::Ids;
 use super::json::{Emit, Line, Origin, Writer, key, lines, push_members, push_object};
 use super::memo::Memo;
-use super::notice::push_sentence;
 use super::page::Page;
 use super::pf;
+use super::sequence::Sequence;
 use super::site::Site;
 use super::subject::{self, Subject, Verdict, began, direction, is_end, is_match, sync_action};
-use crate::event::notice::{Notice, What};
 use crate::event::{Event, Frame, Kind};
 use crate::filter::Filter;
 use crate::pf::{Direction, Systems};
-use crate::states::Suspicion;
 use crate::text::{push_dec, push_hex};
 use crate::time::{Clock, Precision, Timestamp};
 use crate::wire::pflog::Pflog;
@@ -44,15 +43,32 @@ pub enum Version {
     /// 9.4.0
     #[default]
     V9_4,
+    /// 8.11.0 as Elastic's package for pfSense fills it: pf's interface is `observer.ingress` of a
+    /// packet that goes out too, and where no inside networks are known pf's `in` and `out` are
+    /// inbound and outbound.
+    ElasticPfsense,
 }
 
 impl Version {
     /// Its number.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::V8_11 => "8.11.0",
+            Self::V8_11 | Self::ElasticPfsense => "8.11.0",
             Self::V9_4 => "9.4.0",
         }
+    }
+
+    /// What pf's direction is where no inside networks are known.
+    fn through(self, direction: Direction) -> Option<&'static str> {
+        let names_way = self == Self::ElasticPfsense;
+        Some(match direction {
+            Direction::IN if names_way => "inbound",
+            Direction::IN => "ingress",
+            // 3 is OpenBSD's fwd: on its way out.
+            Direction(2 | 3) if names_way => "outbound",
+            Direction(2 | 3) => "egress",
+            _ => return None,
+        })
     }
 }
 
@@ -75,7 +91,7 @@ impl Ecs {
     /// without gaps, whatever the filter leaves out.
     #[must_use]
     pub fn numbered(mut self) -> Self {
-        self.documents.numbers = Some(Vec::new());
+        self.documents.sequence = Sequence::of_stream();
         self
     }
 }
@@ -83,14 +99,12 @@ impl Ecs {
 impl Sink for Ecs {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
         page.begin(event.frame.ts);
-        let site = &self.documents.site;
-        let ready = ready(&mut self.headers, site, event);
+        let (site, version) = (&self.documents.site, self.documents.version);
+        let ready = ready(&mut self.headers, site, version, event);
         lines(event, &self.filter, |line| {
             self.documents.push(&mut page.text, event, line, ready.as_ref());
         });
-        for at in self.documents.numbers.iter_mut().flat_map(|numbers| numbers.drain(..)) {
-            page.leave_sequence(at);
-        }
+        self.documents.sequence.leave(page);
         page.end();
     }
 }
@@ -107,7 +121,12 @@ struct Ready<'a> {
 }
 
 /// The members of the event's header, unless a ruleset has more to say of its rule.
-fn ready<'m>(headers: &'m mut Memo<6>, site: &Site, event: &Event<'_>) -> Option<Ready<'m>> {
+fn ready<'m>(
+    headers: &'m mut Memo<6>,
+    site: &Site,
+    version: Version,
+    event: &Event<'_>,
+) -> Option<Ready<'m>> {
     let header = event.pflog.as_ref()?;
     if event.kind != Kind::Pflog || event.rule.is_some() {
         return None;
@@ -117,7 +136,7 @@ fn ready<'m>(headers: &'m mut Memo<6>, site: &Site, event: &Event<'_>) -> Option
         header,
         [
             &|out| push_members(out, |e| describe_verdict(header, e)),
-            &|out| push_members(out, |e| describe_observer(site, event, Line::Event, e)),
+            &|out| push_members(out, |e| describe_observer(site, version, event, Line::Event, e)),
             &|out| push_members(out, |e| describe_rule(event, Line::Event, e)),
             &|out| push_members(out, |e| describe_owner(header, e)),
             &|out| push_members(out, |e| describe_tags(header, e)),
@@ -147,15 +166,15 @@ pub(super) struct Documents {
     /// Of other times, so that the documents' own clock keeps its second.
     other: Clock,
     ids: Ids,
-    /// Where the numbers of a stream's documents go; without it they are those of the frames.
-    numbers: Option<Vec<usize>>,
+    /// Without a stream they are those of the frames.
+    sequence: Sequence,
 }
 
 impl Documents {
     pub(super) fn new(origin: Origin, site: Arc<Site>, version: Version) -> Self {
         let ids = Ids::new(&site.observer);
         let (clock, other) = (Clock::new(TimeZone::UTC), Clock::new(TimeZone::UTC));
-        Self { origin, site, version, clock, other, ids, numbers: None }
+        Self { origin, site, version, clock, other, ids, sequence: Sequence::default() }
     }
 
     fn push(
@@ -172,11 +191,12 @@ impl Documents {
             self.describe_event(event, line, ready, e);
             e.close();
             members(ready.map(|ready| ready.observer), e, |e| {
-                describe_observer(&self.site, event, line, e);
+                describe_observer(&self.site, self.version, event, line, e);
             });
             members(ready.map(|ready| ready.rule), e, |e| describe_rule(event, line, e));
             let subject = Subject::of(event, line);
-            network::describe(&subject, &self.site, direction(event), e);
+            let through = direction(event).and_then(|direction| self.version.through(direction));
+            network::describe(&subject, &self.site, through, e);
             if let Some(header) = &event.pflog {
                 members(ready.map(|ready| ready.owner), e, |e| describe_owner(header, e));
             }
@@ -202,90 +222,12 @@ impl Documents {
         out.push(b'\n');
     }
 
-    /// A notice of kind `spoof`: pfsync that the firewalls did not send, or not so.
-    pub(super) fn push_spoof(
-        &mut self,
-        out: &mut Vec<u8>,
-        event: &Event<'_>,
-        suspicion: Suspicion,
-        nth: usize,
-    ) {
-        let frame = &event.frame;
-        push_object(out, |e| {
-            self.head(frame.ts, frame.precision, e);
-            e.open(key!("event"));
-            e.members(concat!(
-                r#","kind":"alert","category":["network","intrusion_detection"]"#,
-                r#","type":["info"],"action":"pfsync-spoof""#
-            ));
-            e.word(key!("reason"), suspicion.name());
-            e.members(r#","module":"pf","dataset":"pf.notice""#);
-            e.string(key!("id"), |out| self.ids.push_notice(out, &self.origin, frame, nth));
-            self.describe_sequence(frame, e);
-            e.close();
-            e.open(key!("observer"));
-            e.bytes(key!("name"), self.site.observer.as_bytes());
-            e.members(r#","type":"firewall","product":"pf""#);
-            e.close();
-            describe_log(&self.origin, frame, e);
-            e.bytes(key!("message"), suspicion.sentence().as_bytes());
-        });
-    }
-
-    /// Something that happened to the source: records lost, a device gone.
-    pub(super) fn push_happening(&mut self, out: &mut Vec<u8>, notice: &Notice) {
-        push_object(out, |e| {
-            self.head(notice.ts, Precision::Micros, e);
-            e.open(key!("event"));
-            let (kind, action) = match &notice.what {
-                What::Loss(_) => ("metric", "capture-loss"),
-                What::Start => ("event", "capture-start"),
-                What::Gone(_) => ("event", "capture-gone"),
-                What::Reopen(_) => ("event", "capture-reopen"),
-            };
-            e.word(key!("kind"), kind);
-            e.members(r#","category":["network"],"type":["info"]"#);
-            e.word(key!("action"), action);
-            e.members(r#","module":"pf","dataset":"pf.notice""#);
-            e.bytes(key!("provider"), &notice.source);
-            e.string(key!("id"), |out| self.ids.push_happening(out, notice));
-            if let What::Loss(loss) = &notice.what {
-                e.string(key!("start"), |out| {
-                    self.other.push_rfc3339(out, loss.since, Precision::Micros);
-                });
-            }
-            e.close();
-            e.open(key!("observer"));
-            e.bytes(key!("name"), self.site.observer.as_bytes());
-            e.members(r#","type":"firewall","product":"pf""#);
-            e.close();
-            let mut message = Vec::new();
-            push_sentence(&mut message, &notice.what);
-            e.bytes(key!("message"), &message);
-            if let What::Loss(loss) = &notice.what {
-                e.open(key!("pf"));
-                e.open(key!("capture"));
-                e.number(key!("lost"), loss.count);
-                e.word(key!("where"), loss.place.name());
-                e.close();
-                e.close();
-            }
-        });
-    }
-
-    fn describe_sequence(&mut self, frame: &Frame<'_>, e: &mut Writer<'_>) {
-        match &mut self.numbers {
-            None => e.number(key!("sequence"), frame.number),
-            Some(numbers) => numbers.push(e.later(key!("sequence"))),
-        }
-    }
-
     fn head(&mut self, ts: Timestamp, precision: Precision, e: &mut Writer<'_>) {
         e.string(key!("@timestamp"), |out| {
             self.clock.push_rfc3339(out, ts, precision);
         });
         e.members(match self.version {
-            Version::V8_11 => r#","ecs":{"version":"8.11.0"}"#,
+            Version::V8_11 | Version::ElasticPfsense => r#","ecs":{"version":"8.11.0"}"#,
             Version::V9_4 => r#","ecs":{"version":"9.4.0"}"#,
         });
     }
@@ -318,7 +260,7 @@ impl Documents {
         }
         e.bytes(key!("provider"), frame.iface.unwrap_or_default());
         e.string(key!("id"), |out| self.ids.push(out, &self.origin, frame, line));
-        self.describe_sequence(frame, e);
+        self.sequence.describe(frame.number, e);
         if matches!(self.origin, Origin::Devices) {
             // Of a file it would be another time at each reading.
             let now = Timestamp::now();
@@ -343,7 +285,13 @@ impl Documents {
 }
 
 /// Who tells of it: the firewall, and where the packet was.
-fn describe_observer(site: &Site, event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
+fn describe_observer(
+    site: &Site,
+    version: Version,
+    event: &Event<'_>,
+    line: Line<'_>,
+    e: &mut Writer<'_>,
+) {
     e.open(key!("observer"));
     e.bytes(key!("name"), site.observer.as_bytes());
     e.members(r#","type":"firewall""#);
@@ -355,6 +303,7 @@ fn describe_observer(site: &Site, event: &Event<'_>, line: Line<'_>, e: &mut Wri
     if let Some(header) = event.pflog.as_ref().filter(|header| !header.ifname.is_empty()) {
         let side = match direction(event) {
             Some(Direction::IN) => Some(key!("ingress")),
+            Some(Direction(2 | 3)) if version == Version::ElasticPfsense => Some(key!("ingress")),
             // 3 is OpenBSD's fwd: on its way out.
             Some(Direction(2 | 3)) => Some(key!("egress")),
             _ => None,
@@ -422,6 +371,9 @@ fn describe_rule(event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
         if let Some(rule) = &event.rule {
             e.bytes(key!("name"), rule.label().unwrap_or_default().as_bytes());
             e.bytes(key!("description"), rule.text.as_bytes());
+            if let Some(checksum) = rule.ruleset {
+                e.string(key!("version"), |out| push_hex(out, &checksum.to_be_bytes()));
+            }
         }
         e.close();
     }

@@ -1,20 +1,16 @@
 //! ECS's `network`, `source`, `destination` and `related`.
 
 use crate::packet::proto;
-use crate::pf::{Direction, Family};
+use crate::pf::Family;
 use crate::sink::community;
 use crate::sink::json::{Emit, Key, Writer, key};
 use crate::sink::site::Site;
 use crate::sink::subject::{Side, Subject, counter};
 use crate::text::push_dec;
 
-/// Names what is known of the two ends and of what went between them.
-pub(super) fn describe(
-    subject: &Subject,
-    site: &Site,
-    direction: Option<Direction>,
-    e: &mut Writer<'_>,
-) {
+/// Names what is known of the two ends and of what went between them; `through` is its direction
+/// where the site's networks do not tell it.
+pub(super) fn describe(subject: &Subject, site: &Site, through: Option<&str>, e: &mut Writer<'_>) {
     if *subject == Subject::default() {
         return;
     }
@@ -34,12 +30,6 @@ pub(super) fn describe(
         e.optional(key!("community_id"), |out| community::push(out, &tuple));
     }
     let way = site.way(subject.src.ip, subject.dst.ip).map(|way| way.name());
-    let through = match direction {
-        Some(Direction::IN) => Some("ingress"),
-        // 3 is OpenBSD's fwd: on its way out.
-        Some(Direction(2 | 3)) => Some("egress"),
-        _ => None,
-    };
     if let Some(way) = way.or(through) {
         e.word(key!("direction"), way);
     }
@@ -60,7 +50,7 @@ pub(super) fn describe(
     }
 }
 
-fn describe_side(key: Key, side: &Side, e: &mut Writer<'_>) {
+pub(in crate::sink) fn describe_side(key: Key, side: &Side, e: &mut Writer<'_>) {
     if *side == Side::default() {
         return;
     }

@@ -1,5 +1,10 @@
-//! Names that filterlog prints: of protocols (FreeBSD's /etc/protocols, and a table of
-//! its own), of TCP options, and pf.conf's of ICMP types and codes.
+//! Names that filterlog prints: of protocols, of TCP options, of ICMP types and codes.
+//!
+//! They are words of an output format, which parsers compare with, and stand here as such facts:
+//! nothing of filterlog's code does. Protocols of IPv4 are what getprotobynumber(3) says on FreeBSD, its
+//! /etc/protocols; those of IPv6's first next header pfSense's program prints in words of its own.
+//! TCP's options are named as each of the two programs does (`Flavour`), ICMP's types and codes as
+//! pf.conf(5) does.
 
 use super::Flavour;
 

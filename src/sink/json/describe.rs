@@ -236,6 +236,12 @@ pub fn describe(
 fn describe_ipsec(ipsec: Option<&Ipsec<'_>>, e: &mut impl Emit) {
     let Some(ipsec) = ipsec else { return };
     e.open(key!("ipsec"));
+    describe_tunnel(ipsec, e);
+    e.close();
+}
+
+/// The names and numbers of a tunnel.
+pub(in crate::sink) fn describe_tunnel(ipsec: &Ipsec<'_>, e: &mut impl Emit) {
     e.bytes(key!("ike"), ipsec.ike);
     if let Some(child) = &ipsec.child {
         e.bytes(key!("child"), child.name);
@@ -251,7 +257,6 @@ fn describe_ipsec(ipsec: Option<&Ipsec<'_>>, e: &mut impl Emit) {
     if let Some(child) = &ipsec.child {
         e.bytes(key!("mode"), child.mode);
     }
-    e.close();
 }
 
 /// What every notice about a frame begins with.

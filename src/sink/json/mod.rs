@@ -16,7 +16,7 @@ use describe::describe_header;
 pub use describe::{Emit, Key, Line, Origin, describe, lines};
 pub(super) use describe::{
     address, describe_error, describe_happening, describe_notice, describe_suspicion,
-    describe_transport, key,
+    describe_transport, describe_tunnel, key,
 };
 
 use super::Sink;

@@ -7,7 +7,7 @@
 //! `docs/siem.md` has the table of which value goes where; `pfscope schema ocsf` prints the JSON
 //! Schema.
 
-mod network;
+pub(super) mod network;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use super::json::{Emit, Key, Line, Origin, Writer, key, lines, push_object};
 use super::notice::push_sentence;
 use super::page::Page;
 use super::pf;
+use super::sequence::Sequence;
 use super::site::Site;
 use super::subject::{self, Subject, Verdict, began, is_end, sync_action};
 use crate::event::notice::{Notice, What};
@@ -53,7 +54,7 @@ impl Ocsf {
     /// without gaps, whatever the filter leaves out.
     #[must_use]
     pub fn numbered(mut self) -> Self {
-        self.events.numbers = Some(Vec::new());
+        self.events.sequence = Sequence::of_stream();
         self
     }
 }
@@ -62,9 +63,7 @@ impl Sink for Ocsf {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
         page.begin(event.frame.ts);
         lines(event, &self.filter, |line| self.events.push(&mut page.text, event, line));
-        for at in self.events.numbers.iter_mut().flat_map(|numbers| numbers.drain(..)) {
-            page.leave_sequence(at);
-        }
+        self.events.sequence.leave(page);
         page.end();
     }
 }
@@ -78,15 +77,15 @@ pub(super) struct Events {
     /// Of other times, so that the events' own clock keeps its second.
     other: Clock,
     ids: Ids,
-    /// Where the numbers of a stream's documents go; without it they are those of the frames.
-    numbers: Option<Vec<usize>>,
+    /// Without a stream they are those of the frames.
+    sequence: Sequence,
 }
 
 impl Events {
     pub(super) fn new(origin: Origin, site: Arc<Site>) -> Self {
         let ids = Ids::new(&site.observer);
         let (clock, other) = (Clock::new(TimeZone::UTC), Clock::new(TimeZone::UTC));
-        Self { origin, site, clock, other, ids, numbers: None }
+        Self { origin, site, clock, other, ids, sequence: Sequence::default() }
     }
 
     fn push(&mut self, out: &mut Vec<u8>, event: &Event<'_>, line: Line<'_>) {
@@ -187,13 +186,6 @@ impl Events {
         });
     }
 
-    fn describe_sequence(&mut self, frame: &Frame<'_>, e: &mut Writer<'_>) {
-        match &mut self.numbers {
-            None => e.number(key!("sequence"), frame.number),
-            Some(numbers) => numbers.push(e.later(key!("sequence"))),
-        }
-    }
-
     fn describe_time(
         &mut self,
         ms: Key,
@@ -238,7 +230,7 @@ impl Events {
         }
         e.close();
         e.string(key!("uid"), |out| id(&mut self.ids, out, &self.origin));
-        self.describe_sequence(frame, e);
+        self.sequence.describe(frame.number, e);
         match (frame.place, &self.origin) {
             (Some(place), _) => e.bytes(key!("log_name"), place.file),
             (None, Origin::File(path)) => e.bytes(key!("log_name"), path),
@@ -282,8 +274,7 @@ enum Class {
     Tunnel,
 }
 
-/// Names class and activity. A message of what happened to a tunnel (Open, Close, Renew) goes
-/// here, once there are such events.
+/// Names class and activity. What happened to a tunnel the IKE daemon tells (`sink::vici`).
 fn describe_class(event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) -> Class {
     use SyncAction::{Del, DelC, Ins, Oins, Oupd, Upd, UpdC};
     let (class, members) = match (subject::kind(event, line), line) {
@@ -376,6 +367,9 @@ fn describe_rule(header: &Pflog<'_>, rule: Option<&Rule<'_>>, e: &mut Writer<'_>
     if let Some(rule) = rule {
         e.bytes(key!("name"), rule.label().unwrap_or_default().as_bytes());
         e.bytes(key!("desc"), rule.text.as_bytes());
+        if let Some(checksum) = rule.ruleset {
+            e.string(key!("version"), |out| push_hex(out, &checksum.to_be_bytes()));
+        }
     }
     e.close();
 }

@@ -26,15 +26,8 @@ pub(super) fn describe(
         return;
     }
     e.open(key!("connection_info"));
-    e.number(
-        key!("direction_id"),
-        match site.way(subject.src.ip, subject.dst.ip) {
-            Some(Way::Inbound) => 1u8,
-            Some(Way::Outbound) => 2,
-            Some(Way::Internal) => 3,
-            Some(Way::External) | None => 0,
-        },
-    );
+    let way = site.way(subject.src.ip, subject.dst.ip);
+    e.number(key!("direction_id"), way.map_or(0, Way::direction_id));
     if let Some(number) = subject.proto {
         e.number(key!("protocol_num"), number);
         if let Some(name) = proto::name(number) {
@@ -90,7 +83,7 @@ pub(super) fn describe(
     }
 }
 
-fn describe_end(key: Key, side: &Side, e: &mut Writer<'_>) {
+pub(in crate::sink) fn describe_end(key: Key, side: &Side, e: &mut Writer<'_>) {
     let Some(ip) = side.ip else { return };
     e.open(key);
     e.address(key!("ip"), Some(ip));
@@ -142,7 +135,7 @@ fn describe_place(event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
     e.close();
 }
 
-fn describe_traffic(subject: &Subject, e: &mut Writer<'_>) {
+pub(in crate::sink) fn describe_traffic(subject: &Subject, e: &mut Writer<'_>) {
     if let Some(len) = subject.packet_len {
         e.open(key!("traffic"));
         e.number(key!("bytes"), len);
@@ -164,8 +157,7 @@ fn describe_traffic(subject: &Subject, e: &mut Writer<'_>) {
     }
 }
 
-/// An SA: its SPI as the session, its far end, what it has carried. Which CHILD_SA it is goes
-/// here: event.ipsec, once events have it.
+/// An SA: its SPI as the session, its far end, what it has carried.
 fn describe_tunnel(line: Line<'_>, subject: &Subject, e: &mut Writer<'_>) {
     let Line::Message(Message { body: Body::Tdb(tdb), .. }) = line else { return };
     e.word(key!("protocol_name"), "IPSec");
