@@ -455,6 +455,95 @@ fn the_program_is_confined_while_it_reads() {
     }
 }
 
+/// Whoever may write what a command reads may try it.
+#[test]
+fn every_command_that_reads_is_confined() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let fifo = path("fifo");
+    nix::unistd::mkfifo(fifo.as_str(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    // They wait for somebody who writes: those that open one source and give up rights then, for a
+    // first piece of it.
+    let bytes = fs::read(capture()).unwrap();
+    for arguments in [
+        &["summary", &fifo][..],
+        &["states", "-r", &fifo],
+        &["explain", "--frame", "59", "-r", &fifo],
+        &["-r", &fifo, "-w", &path("saved")],
+    ] {
+        let mut running = Running::new(arguments);
+        let mut pipe = OpenOptions::new().write(true).open(&fifo).unwrap();
+        pipe.write_all(&bytes[..1024]).unwrap();
+        running.becomes("Seccomp:", "2");
+        pipe.write_all(&bytes[1024..]).unwrap();
+        drop(pipe);
+        assert!(running.0.wait().unwrap().success(), "{arguments:?}");
+    }
+    for arguments in [
+        &["rules", &fifo][..],
+        &["ipsec", "totals", "--sas", &fifo],
+        &["ipsec", "report", "-all", "--sas", &fifo],
+        &["ipsec", "report", "-audit", &fifo],
+    ] {
+        let running = Running::new(arguments);
+        running.becomes("Seccomp:", "2");
+        running.becomes("NoNewPrivs:", "1");
+        let free = Running::new(&[arguments, &["--no-sandbox"]].concat());
+        free.becomes("Seccomp:", "0");
+    }
+}
+
+/// A daemon that says nothing: whoever asks it is confined before an answer comes.
+#[test]
+fn who_asks_a_daemon_is_confined() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (socket, uri) = (path("vici"), format!("unix://{}", path("vici")));
+    let daemon = UnixListener::bind(socket).unwrap();
+    let journal = path("journal");
+    for (arguments, becomes_nobody) in [
+        (&["vici", "stats", "--uri", &uri][..], true),
+        (&["vici", "listen", "--uri", &uri], false),
+        (&["ipsec", "record", "--to", &journal, "--vici", &uri], false),
+        (&["ipsec", "report", "-all", "--vici", &uri], false),
+    ] {
+        let running = Running::new(arguments);
+        let (mut asked, _) = daemon.accept().unwrap();
+        running.becomes("Seccomp:", "2");
+        running.becomes("NoNewPrivs:", "1");
+        if becomes_nobody && is_root() {
+            let nobody = nix::unistd::User::from_name("_pfscope").unwrap();
+            let nobody = nobody.or_else(|| nix::unistd::User::from_name("nobody").unwrap());
+            let ids = [nobody.unwrap().uid.as_raw(); 4].map(|id| id.to_string()).join(" ");
+            running.becomes("Uid:", &ids);
+        }
+        // It has come so far as to ask.
+        asked.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        asked.read_exact(&mut [0; 6]).unwrap();
+    }
+    assert!(fs::metadata(journal).unwrap().len() > 0);
+}
+
+/// The thread that asks for the tunnels of a file's packets begins after rights are given up: on a
+/// kernel whose Landlock is for new threads alone it would keep its own.
+#[test]
+fn the_thread_that_asks_for_tunnels_is_confined() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("vici");
+    let daemon = UnixListener::bind(&socket).unwrap();
+    let uri = format!("unix://{}", socket.display());
+    let path = capture();
+    let running = Running::new(&["-v", "-n", "-r", path.to_str().unwrap(), "--vici", &uri]);
+    let (asked, _) = daemon.accept().unwrap();
+    running.becomes("Seccomp:", "2");
+    drop((asked, daemon));
+    let mut running = running;
+    let mut err = String::new();
+    running.0.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    assert!(!err.contains("Landlock for what ran before"), "{err}");
+    assert!(running.0.wait().is_ok());
+}
+
 /// Signals that the process sends itself go through.
 #[test]
 fn a_second_interrupt_ends_at_once() {
@@ -531,6 +620,31 @@ fn a_device_is_read_by_nobody() {
     running.becomes("Uid:", "0 0 0 0");
     let link = fs::read_link(format!("/proc/{}/root", running.0.id())).unwrap();
     assert_eq!(link, fs::canonicalize(folder.path()).unwrap());
+}
+
+/// The user that was become is not always the one that the folder is for.
+#[cfg(feature = "live")]
+#[test]
+fn a_file_that_the_user_may_not_write_is_said_with_what_to_do() {
+    use std::os::unix::fs::PermissionsExt;
+    if lacks_root("the change of user") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let log = folder.path().join("log");
+    let log = log.to_str().unwrap();
+    for source in [&["-i", "lo"][..], &["-r", capture().to_str().unwrap()]] {
+        let output = run(&[source, &["-Z", "nobody", "-w", log]].concat());
+        assert_eq!(output.status.code(), Some(1));
+        let err = String::from_utf8(output.stderr).unwrap();
+        let folder = folder.path().display();
+        let message = format!(
+            "{log}: user nobody, whom pfscope has become, may not: give the folder and what is in \
+             it to that user (chown -R nobody {folder}), or name another with -Z\n"
+        );
+        assert!(err.contains(&message), "{err}");
+    }
 }
 
 #[cfg(feature = "live")]

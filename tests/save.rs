@@ -526,6 +526,61 @@ fn a_signal_ends_a_pipe_and_what_was_read_is_written() {
     each_once(&found, 100);
 }
 
+/// What was not compressed in time is there as it was, and nothing is left of the try.
+#[test]
+fn a_signal_ends_compression_and_loses_nothing() {
+    const COUNT: u32 = 60_000;
+    let scratch = TempDir::new().unwrap();
+    let log = scratch.path().join("log");
+    let mut pfscope = Running::start(pfscope().args([
+        "-r",
+        "-",
+        "-w",
+        text(&log),
+        "-C",
+        "4m",
+        "--compress",
+        "zstd",
+    ]));
+    pfscope.write(&header());
+    // 60 MB of what does not compress well, faster than it can be compressed.
+    let mut bytes = Vec::new();
+    let mut noise = 1_u64;
+    for number in 0..COUNT {
+        let start = bytes.len() + 16 + 46;
+        bytes.extend(numbered(number, 1000));
+        for byte in &mut bytes[start..] {
+            noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            *byte = u8::try_from(noise >> 60).unwrap();
+        }
+    }
+    pfscope.write(&bytes);
+    wait_until("the last file", || scratch.path().join("log14").exists());
+    let started = Instant::now();
+    pfscope.signal("-TERM");
+    let mut status = None;
+    wait_until("the end", || {
+        status = pfscope.0.try_wait().unwrap();
+        status.is_some()
+    });
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert_eq!(status.unwrap().code(), Some(0));
+    let said = pfscope.end().1;
+    let mut found = BTreeMap::new();
+    let names = files(scratch.path());
+    for name in &names {
+        assert!(!name.ends_with(".new"), "{names:?}");
+        count_numbers(&scratch.path().join(name), &mut found);
+    }
+    each_once(&found, COUNT);
+    let left = names.iter().filter(|name| !name.ends_with(".zst")).count();
+    assert!(left > 2, "all was compressed in time: {names:?}");
+    // The last one is not full, so it is not for compression.
+    let first = names.iter().filter(|name| !name.ends_with(".zst")).count() - 2;
+    assert!(said.contains("no time to compress it"), "{said}");
+    assert!(said.contains(&format!("(and {first} file")), "{left} left: {said}");
+}
+
 #[test]
 fn a_file_that_another_has_emptied_gets_its_header_again() {
     let scratch = TempDir::new().unwrap();
@@ -955,6 +1010,36 @@ fn devices_are_written_with_their_names_and_counters() {
         assert_eq!(block[12..16], [4, 0, 8, 0]);
         let received = u64::from_le_bytes(block[16..24].try_into().unwrap());
         assert!(received >= names(b"lo") as u64, "{received}");
+    }
+
+    // Each file of many ends with the counters so far, whether packets are chosen or not.
+    for more in [&["-i", "lo"][..], &["-i", "lo", "udp and dst port 19997"]] {
+        let folder = TempDir::new_in(scratch.path()).unwrap();
+        let log = folder.path().join("log");
+        let mut command = self::pfscope();
+        command.args(more).args(["--pcapng", "-U", "-C", "1k", "-w"]).arg(&log);
+        let pfscope = Running::start(&mut command);
+        wait_until("some files", || {
+            send();
+            sleep(Duration::from_millis(5));
+            files(folder.path()).len() > 3
+        });
+        pfscope.signal("-INT");
+        let (status, said) = pfscope.end();
+        assert_eq!(status, Some(0), "{said}");
+        let (mut packets, mut before) = (0, 0);
+        for number in 0..files(folder.path()).len() {
+            let name =
+                if number == 0 { log.clone() } else { folder.path().join(format!("log{number}")) };
+            let file = fs::read(&name).unwrap();
+            packets += blocks(&file, 6).len() as u64;
+            let counted = blocks(&file, 5);
+            assert_eq!(counted.len(), 1, "{}", name.display());
+            let received = u64::from_le_bytes(counted[0][16..24].try_into().unwrap());
+            assert!(received >= packets.max(before), "{received} of {packets}");
+            before = received;
+        }
+        assert!(packets > 5, "{packets}");
     }
 
     let log = scratch.path().join("pcap");

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use pcap::{Active, Capture, Error, Linktype, Stat};
+use pcap::{Active, Capture, Error, Linktype, Packet, Stat};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::ring::{Chunk, Ring};
 use super::{Interface, MAX_RECORD_LEN, Record};
-use crate::event::notice::{Loss, Place, What};
+use crate::event::notice::{Loss, Place as Where, What};
 use crate::filter::Filter;
 use crate::time::{Precision, Timestamp};
 use crate::wire::ByteOrder;
@@ -31,9 +31,8 @@ const WHO_MAY: &str = "be root, or of the users who may read /dev/bpf";
 /// How long the kernel may keep packets to hand on several at once. In immediate mode Linux has
 /// a slot of the largest size for each packet, so that its buffer holds a thirtieth; elsewhere
 /// immediate mode costs nothing.
-#[cfg(target_os = "linux")]
-const GATHER_MS: i32 = 20;
-/// The kernel's buffer. It is made of blocks of 256 KiB, and one that has waited for `GATHER_MS` is
+const GATHER: Duration = Duration::from_millis(20);
+/// The kernel's buffer. It is made of blocks of 256 KiB, and one that has waited for `GATHER` is
 /// handed on though a single packet is in it: libpcap's own 2 MiB are full after 160 ms in which
 /// the thread is not run, however few packets come. These are after a second.
 #[cfg(target_os = "linux")]
@@ -43,9 +42,22 @@ const BUFFER: Option<i32> = Some(16 << 20);
 const BUFFER: Option<i32> = None;
 /// How often what the kernel dropped is looked at, while packets come.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
-/// The end waits so long for what the kernel still gathers, and no longer for what still comes.
+/// The end waits so long, besides the time that packets may be gathered, for what the kernel still
+/// has, and no longer for what still comes.
 const LAST: Duration = Duration::from_millis(40);
 const LAST_AT_MOST: Duration = Duration::from_millis(300);
+/// How long a device is not looked at that has given little, where packets may be gathered and the
+/// kernel has room for what comes at 10 Gbit/s meanwhile: fewer wake-ups.
+const REST: Duration = Duration::from_millis(10);
+const ROOM_TO_REST: i32 = 16 << 20;
+const LITTLE: usize = 1 << 20;
+/// Chunks that are gathered are so many times as large, where the ring is so large.
+const GATHERED: usize = 4;
+const RING_TO_GATHER: usize = 32 << 20;
+/// Packets that one call takes at most, and how long they usually are: a chunk that is filled with
+/// longer ones has so many of these too much at most.
+const AT_A_TIME: usize = 64;
+const USUAL: usize = 2048;
 /// Between two tries to open a device that is gone, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// Between two looks at a device that is down, at first and at most: it may go altogether.
@@ -53,6 +65,12 @@ const DOWN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_se
 
 /// The systems whose libpcap gives nanoseconds when asked; the others ignore it.
 const NANOSECONDS: bool = cfg!(any(target_os = "linux", target_os = "freebsd"));
+
+/// A packet's header in a capture file: of an interface, a time, the bytes that are there and that
+/// it had.
+pub type Header = fn(&Interface, Timestamp, usize, u32) -> [u8; HEAD_LEN];
+/// Bytes of such a header.
+pub const HEAD_LEN: usize = 16;
 
 /// How to open a device.
 #[derive(Debug, Clone)]
@@ -71,6 +89,11 @@ pub struct Settings {
     pub filter: Filter,
     /// Bytes of the ring between the devices and the consumer.
     pub ring: usize,
+    /// Put this in front of each packet's bytes.
+    pub head: Option<Header>,
+    /// Hand on together what comes within so long, for a consumer that is in no hurry: each batch
+    /// wakes it.
+    pub gather: Duration,
     /// Hand on a batch after so long even if nothing has come: an empty one, which shows that all
     /// behind it still works.
     pub pulse: Option<Duration>,
@@ -86,6 +109,8 @@ impl Default for Settings {
             link: None,
             filter: Filter::default(),
             ring: 64 * 1024 * 1024,
+            head: None,
+            gather: Duration::ZERO,
             pulse: None,
         }
     }
@@ -97,6 +122,16 @@ impl Settings {
     pub fn kernel_filter(&self, link: LinkType) -> Option<String> {
         let whole = link.headers_len().is_some_and(|len| self.snaplen >= len);
         whole.then(|| self.filter.kernel(link)).flatten()
+    }
+
+    /// How many times as large chunks are as usual.
+    fn times(&self) -> usize {
+        if self.gather > GATHER && self.ring >= RING_TO_GATHER { GATHERED } else { 1 }
+    }
+
+    /// True if a device may be left alone for a moment.
+    fn rests(&self) -> bool {
+        self.gather > REST && self.buffer.or(BUFFER).is_some_and(|bytes| bytes >= ROOM_TO_REST)
     }
 }
 
@@ -119,7 +154,9 @@ impl Opened {
             .precision(if NANOSECONDS { pcap::Precision::Nano } else { pcap::Precision::Micro });
         #[cfg(target_os = "linux")]
         {
-            inactive = inactive.timeout(GATHER_MS).immediate_mode(settings.immediate);
+            let long = GATHER.max(settings.gather).as_millis();
+            let long = i32::try_from(long).unwrap_or(i32::MAX);
+            inactive = inactive.timeout(long).immediate_mode(settings.immediate);
         }
         #[cfg(not(target_os = "linux"))]
         {
@@ -189,16 +226,23 @@ impl Device {
     /// Reads an open device: an error if it can be read no longer, else the stop came.
     fn read(&mut self, opened: Opened, chunk: &mut Chunk) -> Result<(), Error> {
         let Opened { mut capture, interface } = opened;
-        let interface = self.ring.interface(&interface);
+        let place = Place {
+            interface: self.ring.interface(&interface),
+            head: self.settings.head.map(|head| (head, interface)),
+            times: self.settings.times(),
+            rests: self.settings.rests(),
+        };
         let mut counted = Counted::new();
-        let mut down = None;
+        let (mut down, mut began) = (None, None);
         loop {
-            let taken = take(&mut capture, interface, chunk);
-            let more = chunk.is_full();
-            if !chunk.records.is_empty() {
+            let (before, records) = (chunk.bytes.len(), chunk.records.len());
+            let taken = take(&mut capture, &place, chunk);
+            let more = chunk.room(place.times) == 0;
+            let took = chunk.bytes.len().saturating_sub(before);
+            if chunk.records.len() > records {
                 (counted.due, down) = (true, None);
-                self.ring.push(self.lane, chunk);
             }
+            let gather_in = self.hand_on(chunk, &mut began, more || taken.is_err());
             if let Err(error) = taken {
                 counted.look(&mut capture, &self.ring, self.lane);
                 return Err(error);
@@ -207,7 +251,7 @@ impl Device {
                 counted.look(&mut capture, &self.ring, self.lane);
             }
             if self.stop.load(Ordering::Relaxed) {
-                self.finish(&mut capture, interface, chunk)?;
+                self.finish(&mut capture, &place, chunk)?;
                 counted.look(&mut capture, &self.ring, self.lane);
                 return Ok(());
             }
@@ -215,14 +259,19 @@ impl Device {
                 continue;
             }
             let count_in = counted.due.then(|| COUNT_EVERY.saturating_sub(counted.last.elapsed()));
-            let long = [count_in, down].into_iter().flatten().min();
-            let seen = self.wait(Some(capture.as_fd()), long);
+            let long = [count_in, down, gather_in].into_iter().flatten().min();
+            let seen = if place.rests && (1..LITTLE).contains(&took) {
+                self.wait(None, Some(long.map_or(REST, |long| long.min(REST))))
+            } else {
+                self.wait(Some(capture.as_fd()), long)
+            };
             if seen.woken {
                 counted.look(&mut capture, &self.ring, self.lane);
             }
             if seen.ails {
                 // Down, or gone: which, libpcap tells when it is read next. The descriptor may
                 // go on saying so, so it is not waited on.
+                self.hand_on(chunk, &mut began, true);
                 let long = down.map_or(DOWN.0, |long: Duration| (long * 2).min(DOWN.1));
                 down = Some(long);
                 self.wait(None, Some(long));
@@ -230,28 +279,50 @@ impl Device {
         }
     }
 
+    /// Puts what has come into the ring, now or once it has been gathered for long enough, which
+    /// `began` with its first packet. How long that is.
+    fn hand_on(
+        &self,
+        chunk: &mut Chunk,
+        began: &mut Option<Instant>,
+        now: bool,
+    ) -> Option<Duration> {
+        if chunk.records.is_empty() {
+            return None;
+        }
+        let since = began.get_or_insert_with(Instant::now).elapsed();
+        let left = self.settings.gather.saturating_sub(since);
+        if !now && !left.is_zero() {
+            return Some(left);
+        }
+        self.ring.push(self.lane, chunk);
+        *began = None;
+        None
+    }
+
     /// Takes what the kernel has when the stop comes.
     fn finish(
         &self,
         capture: &mut Capture<Active>,
-        interface: u32,
+        place: &Place,
         chunk: &mut Chunk,
     ) -> Result<(), Error> {
         let start = Instant::now();
         loop {
-            let taken = take(capture, interface, chunk);
+            let taken = take(capture, place, chunk);
             let more = !chunk.records.is_empty();
             if more {
                 self.ring.push(self.lane, chunk);
             }
             taken?;
             let since = start.elapsed();
-            if since >= LAST_AT_MOST || (!more && since >= LAST) {
+            let last = LAST.saturating_add(self.settings.gather);
+            if since >= LAST_AT_MOST || (!more && since >= last) {
                 return Ok(());
             }
             if !more {
                 let mut fds = [PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN)];
-                let _ = poll(&mut fds, Some(&timespec(LAST.saturating_sub(since))));
+                let _ = poll(&mut fds, Some(&timespec(last.saturating_sub(since))));
             }
         }
     }
@@ -289,6 +360,16 @@ impl Device {
     }
 }
 
+/// Where packets come from, and what is put before them.
+struct Place {
+    interface: u32,
+    head: Option<(Header, Interface)>,
+    /// How many times as large a chunk is as usual.
+    times: usize,
+    /// The device may be left alone for a moment.
+    rests: bool,
+}
+
 /// What ended a wait.
 struct Seen {
     woken: bool,
@@ -324,7 +405,7 @@ impl Counted {
                 counters.dropped += dropped;
                 counters.if_dropped += if_dropped;
             });
-            for (count, place) in [(dropped, Place::Kernel), (if_dropped, Place::Interface)] {
+            for (count, place) in [(dropped, Where::Kernel), (if_dropped, Where::Interface)] {
                 if count > 0 {
                     ring.tell(lane, ts, What::Loss(Loss { count, place, since: self.since }));
                 }
@@ -335,30 +416,48 @@ impl Counted {
     }
 }
 
-/// Takes the packets that are there, up to a full chunk.
-fn take(capture: &mut Capture<Active>, interface: u32, chunk: &mut Chunk) -> Result<(), Error> {
-    while !chunk.is_full() {
-        let packet = match capture.next_packet() {
-            Ok(packet) => packet,
-            Err(Error::TimeoutExpired | Error::NoMorePackets) => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        let ts = packet.header.ts;
-        #[allow(clippy::useless_conversion, reason = "time_t and suseconds_t differ by system")]
-        let (seconds, fraction) = (i64::from(ts.tv_sec), i64::from(ts.tv_usec));
-        // pcap_set_tstamp_precision(3): nanoseconds stand in tv_usec.
-        let nanos = if NANOSECONDS { fraction } else { fraction.saturating_mul(1000) };
-        chunk.records.push(Record {
-            ts: Timestamp(seconds.saturating_mul(1_000_000_000).saturating_add(nanos)),
-            start: u32::try_from(chunk.bytes.len()).unwrap_or(u32::MAX),
-            caplen: u32::try_from(packet.data.len()).unwrap_or(u32::MAX),
-            len: packet.header.len,
-            interface,
-            offset: 0,
-        });
-        chunk.bytes.extend_from_slice(packet.data);
+/// Takes the packets that are there, up to a full chunk: many by one call, which costs the copy
+/// and the call apiece of pcap_next_ex(3) neither.
+fn take(capture: &mut Capture<Active>, place: &Place, chunk: &mut Chunk) -> Result<(), Error> {
+    let mut longest = USUAL;
+    loop {
+        // So many that the chunk is not overfilled if they are no longer than those before.
+        let room = chunk.room(place.times);
+        if room == 0 {
+            break;
+        }
+        let most = (room / longest).clamp(1, AT_A_TIME);
+        let taken = capture.dispatch(Some(most), |packet| {
+            longest = longest.max(packet.data.len());
+            push(&packet, place, chunk);
+        })?;
+        // Whether more has come since, the wait will tell.
+        if taken < most {
+            break;
+        }
     }
     Ok(())
+}
+
+fn push(packet: &Packet<'_>, place: &Place, chunk: &mut Chunk) {
+    let ts = packet.header.ts;
+    #[allow(clippy::useless_conversion, reason = "time_t and suseconds_t differ by system")]
+    let (seconds, fraction) = (i64::from(ts.tv_sec), i64::from(ts.tv_usec));
+    // pcap_set_tstamp_precision(3): nanoseconds stand in tv_usec.
+    let nanos = if NANOSECONDS { fraction } else { fraction.saturating_mul(1000) };
+    let ts = Timestamp(seconds.saturating_mul(1_000_000_000).saturating_add(nanos));
+    if let Some((head, interface)) = &place.head {
+        chunk.bytes.extend_from_slice(&head(interface, ts, packet.data.len(), packet.header.len));
+    }
+    chunk.records.push(Record {
+        ts,
+        start: u32::try_from(chunk.bytes.len()).unwrap_or(u32::MAX),
+        caplen: u32::try_from(packet.data.len()).unwrap_or(u32::MAX),
+        len: packet.header.len,
+        interface: place.interface,
+        offset: 0,
+    });
+    chunk.bytes.extend_from_slice(packet.data);
 }
 
 pub(super) fn now() -> Timestamp {

@@ -22,10 +22,11 @@ use crate::event::notice::{Notice, What};
 use crate::text::escaped;
 use crate::time::Timestamp;
 
-pub use super::device::Settings;
+pub use super::device::{HEAD_LEN, Header, Settings};
 pub use super::ring::Counters;
 
-/// How long a record waits for those of other devices, once it has come.
+/// How long a record waits for those of other devices, once it has come, besides the time that
+/// they may be gathered.
 const HOLD: Duration = Duration::from_millis(40);
 /// How often is looked for devices that have come, where all of a kind are read.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
@@ -258,10 +259,11 @@ impl Live {
                 }
                 let start = record.start as usize;
                 let end = start.saturating_add(record.caplen as usize);
-                let bytes = head.chunk.bytes.get(start..end).unwrap_or_default();
-                let start = u32::try_from(batch.bytes.len()).unwrap_or(u32::MAX);
+                let before = if batch.heads { HEAD_LEN } else { 0 };
+                let bytes = head.chunk.bytes.get(start.saturating_sub(before)..end);
+                let start = u32::try_from(batch.bytes.len() + before).unwrap_or(u32::MAX);
                 batch.records.push(Record { start, ..*record });
-                batch.bytes.extend_from_slice(bytes);
+                batch.bytes.extend_from_slice(bytes.unwrap_or_default());
                 head.next += 1;
             }
         }
@@ -292,9 +294,11 @@ impl Records for Live {
         batch.records.clear();
         batch.bytes.clear();
         batch.notices.clear();
+        batch.heads = self.control.settings.head.is_some();
         batch.first_frame = self.frames + 1;
         let ring = Arc::clone(&self.control.ring);
         let pulse = self.control.settings.pulse.map(|pulse| Instant::now() + pulse);
+        let hold = HOLD.saturating_add(self.control.settings.gather);
         let mut spent = None;
         let more = loop {
             let mut state = ring.lock();
@@ -326,7 +330,7 @@ impl Records for Live {
             };
             if !complete {
                 let head = self.heads.get(lane).and_then(Option::as_ref);
-                let due = head.map_or_else(Instant::now, |head| head.chunk.arrived + HOLD);
+                let due = head.map_or_else(Instant::now, |head| head.chunk.arrived + hold);
                 let left = due.saturating_duration_since(Instant::now());
                 if !left.is_zero() {
                     if something {

@@ -138,6 +138,9 @@ pub struct Batch {
     /// The bytes that the records point into. What lies between and behind the records is
     /// undefined: the buffer only grows, so that it need not be zeroed for each batch.
     pub bytes: Vec<u8>,
+    /// In front of each record's bytes is its header in a capture file, and nothing is between them:
+    /// so a device gives them that was asked for it.
+    pub heads: bool,
     /// What fragments that end in this batch carry together, in the order of their frames.
     pub joined: Vec<Joined>,
     /// States that logged packets of this batch belong to, in the order of their frames.

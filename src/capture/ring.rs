@@ -48,8 +48,16 @@ impl Chunk {
         self.bytes.capacity() + self.records.capacity() * size_of::<Record>()
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.bytes.len() >= CHUNK_BYTES || self.records.len() >= CHUNK_RECORDS
+    fn is_full(&self) -> bool {
+        self.room(1) == 0
+    }
+
+    /// Bytes until it is full, of one that holds so many times what is usual.
+    pub(super) fn room(&self, times: usize) -> usize {
+        if self.records.len() >= CHUNK_RECORDS * times {
+            return 0;
+        }
+        (CHUNK_BYTES * times).saturating_sub(self.bytes.len())
     }
 
     pub(super) fn clear(&mut self) {
@@ -231,7 +239,8 @@ impl State {
         let Some(lane) = self.lanes.get_mut(lane) else { return };
         let count = chunk.records.len() as u64;
         let size = chunk.bytes.len() + chunk.records.len() * size_of::<Record>();
-        if lane.used + size > room {
+        // One is taken in any case, however small the share of each of many devices.
+        if lane.used > 0 && lane.used + size > room {
             lane.counters.ring_dropped += count;
             let first = chunk.records.first().map_or(Timestamp(0), |record| record.ts);
             let last = chunk.records.last().map_or(first, |record| record.ts);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use serde_json::json;
 
 use super::args::{Format, Ipsec, IpsecCommand, Record, Totals};
 use super::reading::Interrupt;
+use super::rights::Rights;
 use super::tunnels::{journal, warn};
 use super::{Error, Status};
 use crate::ipsec::feed::{Feed, now};
@@ -36,8 +38,16 @@ pub(super) fn run(args: &Ipsec, out: &mut dyn Write, err: &mut dyn Write) -> Res
 }
 
 fn record(args: &Record, err: &mut dyn Write) -> Result<Status, Error> {
-    let stop = Interrupt::watched()?;
+    let interrupt = Interrupt::new()?;
     warn(&args.vici, err);
+    let rights = Rights::of(&args.sandbox)
+        .with_saved(Some(&args.to))
+        .with_daemon(Some(&args.vici))
+        .with_interfaces();
+    rights.announce(err);
+    rights.enter(err)?;
+    let stop = Arc::clone(&interrupt.flag);
+    interrupt.watch();
     let name = args.to.display();
     let limits = Limits {
         size: args.size.map(|size| size * MEGABYTE),
@@ -123,6 +133,11 @@ fn begin(writer: &mut Writer, table: &Table) -> Result<(), Error> {
 }
 
 fn totals(args: &Totals, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
+    // What ports are called is out of reach later on.
+    let _ = Services::of_system();
+    let rights = Rights::of(&args.sandbox).with_read(&args.sas);
+    rights.announce(err);
+    rights.enter(err)?;
     let (journal, whole) = journal(&args.sas, err)?;
     let totals = journal.table().totals();
     let tunnels = totals.tunnels();

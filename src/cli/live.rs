@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::args::Device;
@@ -11,10 +11,10 @@ use super::rights::Rights;
 use super::service::Service;
 use super::signals::Watch;
 use super::{Error, Status};
-use crate::capture::Batch;
 use crate::capture::bpf;
 use crate::capture::list::{data_link, data_links, devices};
-use crate::capture::live::{ANY_PF, Control, Counters, Live, Settings};
+use crate::capture::live::{ANY_PF, Control, Header, Live, Settings};
+use crate::capture::{Batch, Records};
 use crate::engine::Work;
 use crate::filter::Filter;
 use crate::text::escaped;
@@ -35,6 +35,10 @@ pub(super) fn instead(
     }
     if !args.list_links && !args.show_filter {
         return Ok(None);
+    }
+    if args.list_links && args.interfaces.is_empty() {
+        let message = "-L lists the link types of a device: name it with -i (-D lists devices)";
+        return Err(Error::Usage(message.to_owned()));
     }
     let settings = settings(args, filter)?;
     let shown = match args.list_links {
@@ -145,18 +149,38 @@ fn settings(args: &Device, filter: &Filter) -> Result<Settings, Error> {
     })
 }
 
+/// How a consumer takes packets.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct How {
+    /// How long it can do without.
+    pub(super) gather: Duration,
+    /// What it wants before each.
+    pub(super) head: Option<Header>,
+}
+
 /// Devices that are open, with no rights but those that reading them takes.
 pub(super) struct Opened {
     live: Live,
     service: Option<Service>,
     names: String,
+    /// True once SIGINT or SIGTERM is to end the capture.
+    pub(super) asked: Arc<AtomicBool>,
+    /// The user that the process has become.
+    pub(super) user: Option<String>,
+}
+
+/// A capture that is over. Until this goes a signal's end is still one within time.
+pub(super) struct Over {
+    pub(super) status: Status,
+    _watch: Watch,
 }
 
 /// -i: opens the devices, and gives up rights. `filter` is what the consumer will want; the kernel
-/// is given what it can answer of it. None, and a message, if a device cannot be opened.
+/// is given what it can answer of it. `how` it takes them. None, and a message, if a device cannot be opened.
 pub(super) fn open(
     args: &Device,
     filter: &Filter,
+    how: How,
     rights: Rights,
     err: &mut dyn Write,
 ) -> Result<Option<Opened>, Error> {
@@ -164,8 +188,11 @@ pub(super) fn open(
     let service = Service::of_environment()
         .map_err(|error| Error::Usage(format!("NOTIFY_SOCKET: {error}")))?;
     let interrupt = Interrupt::new()?;
-    let stop = Arc::clone(&interrupt.flag);
+    let (stop, asked) = (Arc::clone(&interrupt.flag), Arc::default());
+    interrupt.sets(&asked)?;
     let mut settings = settings(args, filter)?;
+    settings.gather = if args.immediate { Duration::ZERO } else { how.gather };
+    settings.head = how.head;
     // Heard by the manager in half of what it waits for.
     settings.pulse = service.as_ref().and_then(Service::pulse).map(|pulse| pulse / 2);
     let snaplen = settings.snaplen;
@@ -178,14 +205,18 @@ pub(super) fn open(
     };
     introduce(&live, snaplen, err)?;
     // The devices' threads start when the first batch is filled.
-    rights.with_service(service.is_some()).enter(err)?;
+    let user = rights.with_service(service.is_some()).enter(err)?;
     interrupt.watch();
-    Ok(Some(Opened { live, service, names: args.interfaces.join(",") }))
+    Ok(Some(Opened { live, service, names: args.interfaces.join(","), asked, user }))
 }
 
 impl Opened {
-    /// Reads until SIGINT or SIGTERM, or until the consumer has enough. What each device has
-    /// counted comes back.
+    /// A hand on the devices.
+    pub(super) fn control(&self) -> Control {
+        self.live.control()
+    }
+
+    /// Reads until SIGINT or SIGTERM, or until the consumer has enough.
     pub(super) fn follow<W: Work>(
         self,
         prepare: impl FnMut(&mut Batch) + Send + 'static,
@@ -193,29 +224,63 @@ impl Opened {
         workers: Vec<W>,
         err: &mut dyn Write,
         mut consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
-    ) -> Result<(Status, Vec<Counters>), Error> {
-        let Self { live, mut service, names } = self;
+    ) -> Result<Over, Error> {
+        let names = self.names.clone();
+        self.attend(err, |live, err, count| {
+            let counting = |output: &mut W::Output| {
+                let consumed = consume(output)?;
+                count(&consumed);
+                Ok(consumed)
+            };
+            let mut reading = Reading::confined(err);
+            let source = (live, prepare);
+            let ended = reading.source(names.as_bytes(), source, None, strict, workers, counting);
+            ended.map(|_| reading.status)
+        })
+    }
+
+    /// As [`Opened::follow`], but gives what comes as it is, on this thread: nobody decodes it.
+    pub(super) fn copy(
+        self,
+        err: &mut dyn Write,
+        mut consume: impl FnMut(&mut Batch) -> io::Result<Consumed>,
+    ) -> Result<Over, Error> {
+        self.attend(err, |mut live, _, count| {
+            // The first batch is empty: it tells the interfaces.
+            let mut batch = Batch { interfaces: live.interfaces(), ..Batch::default() };
+            let mut more = true;
+            loop {
+                let consumed = consume(&mut batch)?;
+                count(&consumed);
+                if !more || consumed.flow.is_break() {
+                    return Ok(Status::Done);
+                }
+                more = live.fill(&mut batch).more;
+            }
+        })
+    }
+
+    /// Counts, tells whoever waits for it that all is well, and listens to signals meanwhile.
+    fn attend(
+        self,
+        err: &mut dyn Write,
+        read: impl FnOnce(Live, &mut dyn Write, &mut dyn FnMut(&Consumed)) -> Result<Status, Error>,
+    ) -> Result<Over, Error> {
+        let Self { live, mut service, .. } = self;
         let tally = Tally::new(live.control());
         let watch = Watch::start(tally.clone())?;
         service.iter().for_each(Service::ready);
-        let counting = |output: &mut W::Output| {
-            let consumed = consume(output)?;
+        let ended = read(live, err, &mut |consumed| {
             tally.frames.fetch_add(consumed.frames, Ordering::Relaxed);
             tally.packets.fetch_add(consumed.packets, Ordering::Relaxed);
             service.iter_mut().for_each(Service::alive);
-            Ok(consumed)
-        };
-        let mut reading = Reading::confined(err);
-        let source = (live, prepare);
-        let ended = reading.source(names.as_bytes(), source, None, strict, workers, counting);
+        });
         service.iter().for_each(Service::stopping);
         tally.control.stop();
-        let status = reading.status;
-        ended.map(drop)?;
+        let status = ended?;
         tally.control.settled(PATIENCE);
         err.write_all(tally.summary("\n").as_bytes())?;
-        drop(watch);
-        Ok((status, tally.control.by_interface()))
+        Ok(Over { status, _watch: watch })
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod args;
 mod color;
+mod copy;
 mod docs;
 mod explain;
 #[cfg(feature = "feed")]

@@ -5,8 +5,10 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::args::Print;
+use super::copy;
 #[cfg(feature = "live")]
 use super::hold::Hold;
 use super::join::{self, Join};
@@ -39,6 +41,8 @@ struct Renderer {
     notices: Option<Notices>,
     /// With -w, in the place of both.
     recorder: Option<Recorder>,
+    /// All is recorded, and nothing decoded.
+    copies: bool,
 }
 
 /// A rendered batch.
@@ -60,12 +64,18 @@ impl Work for Renderer {
         output.frames = batch.records.len() as u64;
         if let Some(recorder) = self.recorder {
             recorder.begin(batch, &mut output.recorded);
+            if self.copies {
+                recorder.copy(batch, &mut output.page, &mut output.recorded);
+                output.events = output.frames;
+                output.undecoded = Undecoded::default();
+                return;
+            }
         }
         let mut happened = batch.notices.iter().peekable();
         output.undecoded = self.selection.each(batch, writers, |event| {
             output.events += 1;
             if let Some(recorder) = self.recorder {
-                recorder.record(event, batch, &mut output.page, &mut output.recorded);
+                recorder.record(&event.frame, batch, &mut output.page, &mut output.recorded);
                 return;
             }
             let at = event.frame.number.saturating_sub(batch.first_frame);
@@ -149,30 +159,37 @@ impl Job<'_> {
         out: &mut dyn Write,
         err: &mut dyn Write,
     ) -> Result<Status, Error> {
-        let Self { args, style, offsets, saver } = self;
+        let Self { args, style, offsets, mut saver } = self;
+        let copies = copy::is_wanted(args, settings);
+        let how = copy::how(saver.as_ref(), copies, &offsets);
+        let (journals, damaged) = Known::of_journals(&args.tunnels, &mut settings.selection, err)?;
         let (device, filter) = (&args.device, &settings.selection.filter);
-        let Some(opened) = super::live::open(device, filter, rights, err)? else {
+        let Some(opened) = super::live::open(device, filter, how, rights, err)? else {
             return Ok(Status::Failed);
         };
+        copy::introduce(saver.as_mut(), &opened);
+        if copies && let Some(saver) = saver.take() {
+            let status = copy::devices(opened, saver, args.count, &offsets, &settings.zone, err)?;
+            together::report_unused(&offsets, &[], err);
+            return Ok(status);
+        }
         // The thread that asks the daemon has no more rights than the others.
-        let (known, damaged) = Known::new(&args.tunnels, &mut settings.selection, err)?;
+        let known = Known::of_daemon(&args.tunnels, &mut settings.selection, err)?.or(journals);
         let mut printer = Printer::new(args, settings, sinks, style, saver);
         let workers = printer.workers(&Origin::Devices);
         let mut hold = Hold::new(known.as_ref().and_then(Known::live));
         let mut found = prepare(Join::new(&[], &offsets), sinks, &args.peers);
         let shift = offsets.clone();
+        let mut tell = printer.saver.as_ref().map(|_| copy::teller(&settings.zone));
         let prepare = move |batch: &mut Batch| {
             shift.apply(&[], batch);
+            tell.iter_mut().for_each(|tell| tell(batch));
             found(batch);
             hold.prepare(batch);
         };
         let consume = |rendered: &mut Rendered| printer.consume(rendered, out);
-        let (status, counters) =
-            opened.follow(prepare, args.common.strict, workers, err, consume)?;
-        if let Some(saver) = &mut printer.saver {
-            saver.counted(&counters);
-        }
-        let status = status.max(damaged).max(printer.finish(out)?);
+        let over = opened.follow(prepare, args.common.strict, workers, err, consume)?;
+        let status = over.status.max(damaged).max(printer.finish(out)?);
         together::report_unused(&offsets, &[], err);
         Ok(status)
     }
@@ -185,10 +202,8 @@ impl Job<'_> {
         out: &mut dyn Write,
         err: &mut dyn Write,
     ) -> Result<Status, Error> {
-        let Self { args, style, offsets, saver } = self;
-        let (known, damaged) = Known::new(&args.tunnels, &mut settings.selection, err)?;
-        known.iter().for_each(Known::ready);
-        let mut printer = Printer::new(args, settings, sinks, style, saver);
+        let Self { args, style, offsets, mut saver } = self;
+        let (_, damaged) = Known::of_journals(&args.tunnels, &mut settings.selection, err)?;
         let rights = match args.sources.follow {
             true => rights.with_followed(&args.read),
             false => rights.with_files(&args.read),
@@ -199,6 +214,19 @@ impl Job<'_> {
             true => Reading::printing_at_end(rights, err)?,
             false => Reading::new(rights, err)?,
         };
+        let together = together::is_wanted(&args.sources, &args.read);
+        let copies = copy::is_wanted(args, settings);
+        let mut first = match (&*args.read, together) {
+            ([first, ..], false) => Some(reading.open(first)?),
+            _ => None,
+        };
+        // The thread that asks the daemon has no more rights than the others.
+        let known = Known::of_daemon(&args.tunnels, &mut settings.selection, reading.err())?;
+        known.iter().for_each(Known::ready);
+        if let Some(saver) = &mut saver {
+            saver.hurry_by(Arc::clone(&reading.asked));
+        }
+        let mut printer = Printer::new(args, settings, sinks, style, saver);
         let feeds: Vec<_> = match &*args.read {
             [_] => Vec::new(),
             // A file that grows has nothing that could be read ahead.
@@ -207,9 +235,7 @@ impl Job<'_> {
         };
         let strict = args.common.strict;
         let origin = |path: &Path| Origin::File(path.as_os_str().as_encoded_bytes().to_vec());
-        if let (true, Some(first)) =
-            (together::is_wanted(&args.sources, &args.read), args.read.first())
-        {
+        if let (true, Some(first)) = (together, args.read.first()) {
             if let Some(source) = together::open(&args.sources, &args.read, &offsets, &mut reading)?
             {
                 let workers = printer.workers(&origin(first));
@@ -226,9 +252,13 @@ impl Job<'_> {
                 let (shift, name) = (offsets.clone(), path.as_os_str().as_encoded_bytes().to_vec());
                 let prepare = move |batch: &mut Batch| {
                     shift.apply(&name, batch);
-                    found(batch);
+                    if !copies {
+                        found(batch);
+                    }
                 };
-                if reading.file(path, prepare, strict, workers, consume)?.is_break() {
+                let opened = first.take().map_or_else(|| reading.open(path), Ok)?;
+                let flow = reading.opened(path, opened, prepare, strict, workers, consume)?;
+                if flow.is_break() {
                     break;
                 }
             }
@@ -285,11 +315,13 @@ impl<'a> Printer<'a> {
         let sink = || self.sinks.sink(origin, &selection.filter);
         let notices = || self.sinks.notices(origin);
         let recorder = self.saver.as_mut().map(Saver::next_source);
+        let copies = copy::is_wanted(self.args, self.settings);
         let worker = |_| Renderer {
             selection: selection.clone(),
             sink: sink(),
             notices: notices(),
             recorder,
+            copies,
         };
         (0..self.settings.threads).map(worker).collect()
     }
@@ -329,7 +361,7 @@ impl<'a> Printer<'a> {
     /// What comes after the last batch.
     fn finish(&mut self, out: &mut dyn Write) -> io::Result<Status> {
         if let Some(saver) = &mut self.saver {
-            return Ok(if saver.finish()? > 0 { Status::Failed } else { Status::Done });
+            return saver.end();
         }
         if self.args.count_only {
             let events = self.args.count.map_or(self.events, |count| self.events.min(count));

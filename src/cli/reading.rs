@@ -20,7 +20,7 @@ use super::progress::Bar;
 use super::rights::Rights;
 use super::selection::{First, Selection, Undecoded};
 use super::{Error, Status};
-use crate::capture::file::Unread;
+use crate::capture::file::{self, Unread};
 use crate::capture::remark::Remark;
 use crate::capture::{Batch, Records};
 use crate::engine::{self, Work};
@@ -93,6 +93,14 @@ impl Interrupt {
         Ok(Self { flag, again, signals })
     }
 
+    /// Sets this flag too, which nobody else sets.
+    pub(super) fn sets(&self, flag: &Arc<AtomicBool>) -> io::Result<()> {
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(flag))?;
+        }
+        Ok(())
+    }
+
     /// The flag alone, of a command that keeps its rights.
     pub(super) fn watched() -> io::Result<Arc<AtomicBool>> {
         let interrupt = Self::new()?;
@@ -138,6 +146,8 @@ pub(super) struct Reading<'e> {
     stop: Option<Arc<AtomicBool>>,
     /// Watched from when rights have been given up.
     interrupt: Option<Interrupt>,
+    /// True once SIGINT or SIGTERM is to end the reading.
+    pub(super) asked: Arc<AtomicBool>,
     /// What a source says while it is read.
     remarks: Option<Receiver<Remark>>,
 }
@@ -154,6 +164,9 @@ pub(super) struct Consumed {
     /// Go on?
     pub(super) flow: ControlFlow<()>,
 }
+
+/// A file that was opened, or why not.
+pub(super) type Opening = Result<Unread, file::Error>;
 
 impl<'e> Reading<'e> {
     /// Rights are given up when the first source is open; at once, if files are to be opened in
@@ -178,6 +191,7 @@ impl<'e> Reading<'e> {
             at_end: false,
             stop: None,
             interrupt: None,
+            asked: Arc::default(),
             remarks: None,
         }
     }
@@ -194,12 +208,18 @@ impl<'e> Reading<'e> {
     /// What SIGINT and SIGTERM set from now on.
     pub(super) fn interrupted(&mut self) -> io::Result<Arc<AtomicBool>> {
         let interrupt = Interrupt::new()?;
+        interrupt.sets(&self.asked)?;
         let flag = Arc::clone(&interrupt.flag);
         match self.rights {
             Some(_) => self.interrupt = Some(interrupt),
             None => interrupt.watch(),
         }
         Ok(flag)
+    }
+
+    /// Where messages go.
+    pub(super) fn err(&mut self) -> &mut dyn Write {
+        self.err
     }
 
     /// Tells what a source says from now on.
@@ -217,9 +237,28 @@ impl<'e> Reading<'e> {
         workers: Vec<W>,
         consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
     ) -> Result<ControlFlow<()>, Error> {
-        let name = path.as_os_str().as_encoded_bytes();
+        let opened = self.open(path)?;
+        self.opened(path, opened, prepare, strict, workers, consume)
+    }
+
+    /// Opens a file; of the first one, rights are given up then.
+    pub(super) fn open(&mut self, path: &Path) -> Result<Opening, Error> {
         let opened = Unread::open(path);
         self.give_up_rights()?;
+        Ok(opened)
+    }
+
+    /// Reads a file that [`Reading::open`] has opened or not, as [`Reading::file`].
+    pub(super) fn opened<W: Work>(
+        &mut self,
+        path: &Path,
+        opened: Opening,
+        prepare: impl FnMut(&mut Batch) + Send + 'static,
+        strict: bool,
+        workers: Vec<W>,
+        consume: impl FnMut(&mut W::Output) -> io::Result<Consumed>,
+    ) -> Result<ControlFlow<()>, Error> {
+        let name = path.as_os_str().as_encoded_bytes();
         match opened.and_then(Unread::start) {
             Ok(file) => {
                 let bar = Bar::new(file.progress(), self.started, self.at_end);
@@ -234,7 +273,9 @@ impl<'e> Reading<'e> {
 
     /// Gives up what no source needs that is still to be opened.
     fn give_up_rights(&mut self) -> Result<(), Error> {
-        self.rights.take().map_or(Ok(()), |rights| rights.enter(self.err))?;
+        if let Some(rights) = self.rights.take() {
+            rights.enter(self.err)?;
+        }
         self.interrupt.take().into_iter().for_each(Interrupt::watch);
         Ok(())
     }

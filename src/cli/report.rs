@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::{HostKind, JOURNAL, Report as Args, SaKind};
 use super::reading::Settings;
+use super::rights::Rights;
 use super::tunnels::warn;
 use super::{Error, Status};
 use crate::ipsec::Index;
@@ -22,6 +23,7 @@ use crate::ipsec::report::{
     Answers, Block, Replay, bypass, counter, down, host, ike_policy, ike_sa, interface, ipsec_sa,
     total, tunnel,
 };
+use crate::ipsec::services::Services;
 use crate::time::{Clock, Precision, Timestamp};
 use page::Page;
 
@@ -149,16 +151,47 @@ impl Kind {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     let settings = Settings::new(&args.common, "", false)?;
+    let mut rights = Some(rights(args, err));
+    #[cfg(feature = "live")]
+    let at_once = args.device.interfaces.is_empty();
+    #[cfg(not(feature = "live"))]
+    let at_once = true;
+    // With a device, once that is open.
+    if at_once && let Some(rights) = rights.take() {
+        rights.announce(err);
+        rights.enter(err)?;
+    }
     match (&args.file, args.watch) {
-        (_, Some(every)) => page::watch(args, &settings, every, out, err),
+        (_, Some(every)) => page::watch(args, &settings, every, &mut rights, out, err),
         (Some(path), None) => save::whole(path, |file| {
             let mut page = Page::new(args)?;
-            print(args, &settings, &mut page, file, err)
+            print(args, &settings, &mut rights, &mut page, file, err)
         }),
         (None, None) => {
             let mut page = Page::new(args)?;
-            print(args, &settings, &mut page, out, err)
+            print(args, &settings, &mut rights, &mut page, out, err)
         }
+    }
+}
+
+/// What is opened by name, perhaps again and again.
+fn rights(args: &Args, err: &mut dyn Write) -> Rights {
+    let read = [&args.sas, &args.read].into_iter().flatten();
+    let file = args.file.as_deref().map(|path| fs::canonicalize(path).unwrap_or(path.to_owned()));
+    let journal = PathBuf::from(JOURNAL);
+    let rights = Rights::new(&args.common, args.verbose)
+        .with_read(read.chain(&args.audit).chain(&args.diff).chain([&journal]))
+        .with_saved(file.as_deref())
+        .with_daemon(args.sas.is_empty().then_some(&args.vici))
+        .with_interfaces();
+    // Of a journal too, and out of reach later on.
+    let _ = Services::of_system();
+    #[cfg(feature = "live")]
+    return rights.with_devices(&args.device, err);
+    #[cfg(not(feature = "live"))]
+    {
+        let _ = err;
+        rights
     }
 }
 
@@ -173,6 +206,7 @@ struct Sources {
 fn print(
     args: &Args,
     settings: &Settings,
+    rights: &mut Option<Rights>,
     page: &mut Page<'_>,
     out: &mut dyn Write,
     err: &mut dyn Write,
@@ -195,7 +229,8 @@ fn print(
         match (&sources, kind) {
             (_, Kind::Audit) => status = status.max(audit(args, settings, page, out, err)?),
             (Some(sources), Kind::Cache) => {
-                status = status.max(cache::print(args, settings, sources, page, out, err)?);
+                let rights = rights.take().unwrap_or_else(Rights::given_up);
+                status = status.max(cache::print(args, settings, sources, rights, page, out, err)?);
             }
             (Some(sources), kind) => one(kind, &sources.answers, page, out)?,
             (None, _) => {}

@@ -6,16 +6,15 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use super::args::Common;
 #[cfg(feature = "live")]
 use super::args::Device;
 #[cfg(feature = "feed")]
 use super::args::Feed;
+use super::args::{Common, Sandbox};
 #[cfg(feature = "feed")]
 use super::reach::Reach;
-#[cfg(any(feature = "live", feature = "feed"))]
-use crate::sandbox::User;
-use crate::sandbox::{Peer, Plan};
+use crate::ipsec::services::Services;
+use crate::sandbox::{Peer, Plan, User};
 #[cfg(feature = "live")]
 use crate::text::escaped;
 use crate::vici::Uri;
@@ -32,8 +31,19 @@ pub(super) struct Rights {
 impl Rights {
     /// Those of a command that opens one source and no more.
     pub(super) fn new(common: &Common, verbose: bool) -> Self {
-        let plan = Plan { confine: !common.sandbox.no_sandbox, ..Plan::default() };
-        Self { plan, own_process: common.sandbox.own_process, verbose, live: false }
+        Self { verbose, ..Self::of(&common.sandbox) }
+    }
+
+    /// The same of a command without the common options.
+    pub(super) fn of(sandbox: &Sandbox) -> Self {
+        let plan = Plan { confine: !sandbox.no_sandbox, ..Plan::default() };
+        Self { plan, own_process: sandbox.own_process, verbose: false, live: false }
+    }
+
+    /// Those of a process that has given up what it does not need.
+    pub(super) fn given_up() -> Self {
+        let plan = Plan { confine: true, ..Plan::default() };
+        Self { plan, own_process: false, verbose: false, live: false }
     }
 
     /// Those of a feed, which opens, connects and lets itself be asked (`accept`) as long as it
@@ -63,6 +73,25 @@ impl Rights {
         self
     }
 
+    /// With files, or folders of them, that are all opened later.
+    pub(super) fn with_read<'p>(mut self, paths: impl IntoIterator<Item = &'p PathBuf>) -> Self {
+        self.plan.read.extend(paths.into_iter().cloned());
+        self
+    }
+
+    /// With the list of this host's addresses.
+    pub(super) const fn with_interfaces(mut self) -> Self {
+        self.plan.interfaces = true;
+        self
+    }
+
+    /// As nobody, if as root, with a connection: all that takes root is open.
+    pub(super) fn connected(mut self) -> Self {
+        self.plan.user = User::Unprivileged;
+        self.plan.connected = true;
+        self
+    }
+
     /// With files that are followed: what they are renamed to and what takes their place stands
     /// beside them.
     pub(super) fn with_followed(mut self, paths: &[PathBuf]) -> Self {
@@ -79,16 +108,21 @@ impl Rights {
 
     /// With an IKE daemon that is asked again when it was restarted.
     pub(super) fn with_daemon(mut self, uri: Option<&Uri>) -> Self {
-        self.plan.connect.extend(uri.map(|uri| match uri {
+        let Some(uri) = uri else { return self };
+        // Kept: /etc/services is out of reach later on.
+        let _ = Services::of_system();
+        // A name is looked up each time.
+        self.plan.resolve |= uri.has_name();
+        self.plan.connect.push(match uri {
             Uri::Unix(path) => Peer::Unix(path.clone()),
             Uri::Tcp { port, .. } => Peer::Tcp(*port),
-        }));
+        });
         self
     }
 
     /// With host names to look up.
     pub(super) fn with_resolver(mut self, resolve: bool) -> Self {
-        self.plan.resolve = resolve;
+        self.plan.resolve |= resolve;
         self
     }
 
@@ -139,15 +173,15 @@ impl Rights {
 
     /// Gives up the others, before the first thread is started. What is not in force is told where
     /// somebody listens at a device for months; for files with -v. What is in force is told with -v
-    /// of devices.
-    pub(super) fn enter(self, err: &mut dyn Write) -> Result<(), Error> {
+    /// of devices. The user that the process has become comes back.
+    pub(super) fn enter(self, err: &mut dyn Write) -> Result<Option<String>, Error> {
         if !self.own_process {
-            return Ok(());
+            return Ok(None);
         }
         let report = self.plan.enter()?;
         // Nobody is left to tell if standard error is gone.
         let _ = self.tell(&report, err);
-        Ok(())
+        Ok(report.user)
     }
 
     /// True if the command opens files by their names after rights are given up.
@@ -170,7 +204,7 @@ impl Rights {
         }
         if self.verbose && self.plan.resolve {
             let open = "the network and the resolver's files stay within reach";
-            writeln!(err, "pfscope: --resolve: {open}")?;
+            writeln!(err, "pfscope: for names of hosts {open}")?;
         }
         for missing in report.missing.iter().filter(|_| self.verbose || self.live) {
             writeln!(err, "pfscope: not confined by {missing}")?;

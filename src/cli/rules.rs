@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::args::{Format, Rules as Args};
 use super::reading::local_zone;
+use super::rights::Rights;
 use super::{Error, Status, ruleset};
 use crate::rules::{Entry, Kind, Numbers, Ruleset, Snapshot};
 use crate::text::escaped;
@@ -13,6 +14,9 @@ use crate::time::{Clock, Precision, TimeStyle};
 
 pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     let zone = if args.utc { TimeZone::UTC } else { local_zone() };
+    let rights = Rights::of(&args.sandbox).with_read([&args.path]);
+    rights.announce(err);
+    rights.enter(err)?;
     let rules = ruleset::load(&args.path, &zone)?.get();
     ruleset::tell(&rules, err);
     for (at, snapshot) in rules.snapshots().iter().enumerate() {

@@ -1,4 +1,9 @@
-//! -w: packets into a capture file.
+//! -w: packets into a capture file, chosen by the workers, or all of them as they come.
+
+#[cfg(feature = "live")]
+mod counting;
+mod recorder;
+mod sections;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -7,47 +12,38 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+#[cfg(feature = "live")]
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use signal_hook::consts::SIGHUP;
 
-use super::Error;
 use super::args::{Print, Save};
+use super::rights::folder;
+use super::{Error, Status};
 #[cfg(feature = "live")]
-use crate::capture::live::Counters;
-use crate::capture::{Batch, Interface, MAX_RECORD_LEN};
-use crate::event::Event;
+use crate::capture::live::{Control, HEAD_LEN, Header};
+#[cfg(feature = "live")]
+use crate::capture::{Batch, Record};
+use crate::capture::{Interface, MAX_RECORD_LEN};
 use crate::feed::file::{Layout, Tell};
 use crate::feed::fits;
-use crate::feed::log::{self, Log};
+use crate::feed::log::{self, Log, Reopen};
 use crate::feed::rotate::Rotation;
 use crate::sink::page::Page;
-#[cfg(feature = "live")]
-use crate::sink::savefile::Statistics;
-use crate::sink::savefile::{Kind, push_section};
+use crate::sink::savefile::Kind;
 use crate::text::escaped;
 use crate::time::Precision;
 #[cfg(feature = "live")]
 use crate::time::Timestamp;
-use crate::wire::ByteOrder;
+#[cfg(feature = "live")]
+use counting::Counting;
+pub(super) use recorder::{Recorded, Recorder};
+use sections::Sections;
 
-/// Renders the records of a source; each worker has one of its own.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Recorder {
-    pcapng: bool,
-    nano: bool,
-    /// Number of the source.
-    source: usize,
-}
-
-/// Of which interfaces the records of a page are.
-#[derive(Debug, Default)]
-pub(super) struct Recorded {
-    source: usize,
-    interfaces: Arc<[Interface]>,
-    /// An index a record.
-    of: Vec<u32>,
-}
+/// How long records are gathered at most before they are written.
+#[cfg(feature = "live")]
+const GATHER: Duration = Duration::from_millis(100);
 
 /// The file that is written.
 pub(super) struct Saver {
@@ -64,43 +60,25 @@ pub(super) struct Saver {
     first: Option<Kind>,
     sections: Sections,
     block: Vec<u8>,
-}
-
-impl Recorder {
-    /// Begins a page of a batch.
-    pub(super) fn begin(self, batch: &Batch, recorded: &mut Recorded) {
-        recorded.source = self.source;
-        recorded.interfaces = Arc::clone(&batch.interfaces);
-        recorded.of.clear();
-    }
-
-    /// Appends an event's frame.
-    pub(super) fn record(
-        self,
-        event: &Event<'_>,
-        batch: &Batch,
-        page: &mut Page,
-        recorded: &mut Recorded,
-    ) {
-        let frame = &event.frame;
-        let at = usize::try_from(frame.number.saturating_sub(batch.first_frame));
-        let Some(record) = at.ok().and_then(|at| batch.records.get(at)) else { return };
-        let Some(interface) = batch.interfaces.get(record.interface as usize) else { return };
-        let kind = kind(interface, self.nano);
-        page.begin(frame.ts);
-        if self.pcapng {
-            kind.push_packet(frame, record.interface, &mut page.text);
-        } else {
-            kind.push_record(frame, &mut page.text);
-        }
-        page.end();
-        recorded.of.push(record.interface);
-    }
+    /// Who has been become, if anybody.
+    user: Option<String>,
+    #[cfg(feature = "live")]
+    counting: Option<Counting>,
 }
 
 fn kind(interface: &Interface, nano: bool) -> Kind {
     let &Interface { link, order, precision, .. } = interface;
     Kind { link, order, precision: if nano { Precision::Nanos } else { precision } }
+}
+
+#[cfg(feature = "live")]
+fn head<const NANO: bool>(
+    interface: &Interface,
+    ts: Timestamp,
+    captured: usize,
+    len: u32,
+) -> [u8; HEAD_LEN] {
+    kind(interface, NANO).record_head(ts, captured, len as usize)
 }
 
 impl Saver {
@@ -109,8 +87,10 @@ impl Saver {
         let save = &args.save;
         let Some(path) = save.write.clone() else { return Ok(None) };
         let rotation = rotation(save, &path)?;
-        let reopen = Arc::new(AtomicBool::new(false));
-        signal_hook::flag::register(SIGHUP, Arc::clone(&reopen))?;
+        let reopen = Reopen::new()?;
+        let (wanted, waker) = reopen.parts()?;
+        signal_hook::flag::register(SIGHUP, wanted)?;
+        signal_hook::low_level::pipe::register(SIGHUP, waker)?;
         let settings = log::Settings {
             path,
             rotation,
@@ -118,7 +98,8 @@ impl Saver {
             compress: save.compress.is_some(),
             interval: save.flush_interval,
             at_once: save.at_once,
-            reopen,
+            reopen: Arc::new(reopen),
+            hurry: Arc::default(),
         };
         Ok(Some(Self {
             settings,
@@ -131,7 +112,45 @@ impl Saver {
             first: None,
             sections: Sections::default(),
             block: Vec::new(),
+            #[cfg(feature = "live")]
+            user: args.device.relinquish.user.clone(),
+            #[cfg(not(feature = "live"))]
+            user: None,
+            #[cfg(feature = "live")]
+            counting: None,
         }))
+    }
+
+    /// Once this is true the end is near.
+    pub(super) fn hurry_by(&mut self, flag: Arc<AtomicBool>) {
+        self.settings.hurry = flag;
+    }
+
+    /// Writes what devices count, which pcap has no place for, at the end of each file.
+    #[cfg(feature = "live")]
+    pub(super) fn count_by(&mut self, control: Control, user: Option<String>) {
+        self.user = user.or(self.user.take());
+        self.counting = self.pcapng.then(|| Counting::new(control));
+    }
+
+    /// What stands before a packet in the file.
+    #[cfg(feature = "live")]
+    pub(super) fn head(&self) -> Option<Header> {
+        match (self.pcapng, self.nano) {
+            (true, _) => None,
+            (false, true) => Some(head::<true>),
+            (false, false) => Some(head::<false>),
+        }
+    }
+
+    /// How long records may be gathered before they come here.
+    #[cfg(feature = "live")]
+    pub(super) fn patience(&self) -> Duration {
+        if self.settings.at_once {
+            Duration::ZERO
+        } else {
+            (self.settings.interval / 10).min(GATHER)
+        }
     }
 
     /// What renders the records of the next source.
@@ -148,28 +167,54 @@ impl Saver {
         count: usize,
     ) -> io::Result<ControlFlow<()>> {
         if self.pcapng {
-            self.write_pcapng(page, recorded, count)
-        } else {
-            self.write_pcap(page, recorded, count)
+            return self.write_pcapng(page, recorded, count);
+        }
+        self.agree(&recorded.interfaces, recorded.of.iter().copied().take(count))?;
+        match &self.log {
+            Some(log) => log.records(page.pieces().take(count)),
+            None => Ok(ControlFlow::Continue(())),
         }
     }
 
-    fn write_pcap(
-        &mut self,
-        page: &Page,
-        recorded: &Recorded,
-        count: usize,
-    ) -> io::Result<ControlFlow<()>> {
-        let mut kinds = recorded.interfaces.iter().map(|interface| kind(interface, self.nano));
+    /// Writes so many records of a batch as they are.
+    #[cfg(feature = "live")]
+    pub(super) fn copy(&mut self, batch: &mut Batch, count: usize) -> io::Result<ControlFlow<()>> {
+        if self.pcapng {
+            return self.copy_pcapng(batch, count);
+        }
+        let of = batch.records.iter().map(|record| record.interface).take(count);
+        self.agree(&batch.interfaces, of)?;
+        let (Some(log), Some(kind)) = (&self.log, self.kind) else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        if batch.heads && count == batch.records.len() {
+            let end = |record: &Record| record.start as usize + record.caplen as usize;
+            return log.take(&mut batch.bytes, batch.records.iter().map(end));
+        }
+        log.append(
+            batch
+                .frames()
+                .take(count)
+                .map(|(_, _, frame)| move |out: &mut Vec<u8>| kind.push_record(&frame, out)),
+        )
+    }
+
+    /// Begins a pcap file; refuses records, each of the interface of this number, that it cannot
+    /// take.
+    fn agree(&mut self, interfaces: &[Interface], of: impl Iterator<Item = u32>) -> io::Result<()> {
+        let mut kinds = interfaces.iter().map(|interface| kind(interface, self.nano));
         if let Some(first) = kinds.next() {
             let one = kinds.all(|kind| kind == first);
             self.first.get_or_insert(first);
             if self.kind.is_none() && one && self.sources == 1 {
                 self.begin_pcap(first)?;
             }
+            if one && self.kind == Some(first) {
+                return Ok(());
+            }
         }
-        for &of in recorded.of.iter().take(count) {
-            let Some(interface) = recorded.interfaces.get(of as usize) else { continue };
+        for of in of {
+            let Some(interface) = interfaces.get(of as usize) else { continue };
             let kind = kind(interface, self.nano);
             match self.kind {
                 None => self.begin_pcap(kind)?,
@@ -181,10 +226,7 @@ impl Saver {
                 }
             }
         }
-        match &self.log {
-            Some(log) => log.records(page.pieces().take(count)),
-            None => Ok(ControlFlow::Continue(())),
-        }
+        Ok(())
     }
 
     fn begin_pcap(&mut self, kind: Kind) -> io::Result<()> {
@@ -201,7 +243,7 @@ impl Saver {
         recorded: &Recorded,
         count: usize,
     ) -> io::Result<ControlFlow<()>> {
-        self.describe(recorded)?;
+        self.describe(recorded.source, &recorded.interfaces)?;
         let Some(log) = &self.log else { return Ok(ControlFlow::Continue(())) };
         for (piece, &of) in page.pieces().zip(&recorded.of).take(count) {
             let of = of as usize;
@@ -219,11 +261,36 @@ impl Saver {
         Ok(ControlFlow::Continue(()))
     }
 
+    #[cfg(feature = "live")]
+    fn copy_pcapng(&mut self, batch: &Batch, count: usize) -> io::Result<ControlFlow<()>> {
+        self.describe(self.sources, &batch.interfaces)?;
+        let Some(log) = &self.log else { return Ok(ControlFlow::Continue(())) };
+        let mut frames = batch.frames().take(count).peekable();
+        while let Some(&(of, ..)) = frames.peek() {
+            let Some(&(Kind { order, .. }, _)) = self.sections.numbers.get(of) else { break };
+            if let Some(bytes) = self.sections.turn_to(order) {
+                log.need(bytes, bytes);
+            }
+            // As many as are of this section.
+            let numbers = &self.sections.numbers;
+            let its = |of: usize| numbers.get(of).filter(|(kind, _)| kind.order == order);
+            let run = std::iter::from_fn(|| {
+                let (of, _, frame) = frames.next_if(|&(of, ..)| its(of).is_some())?;
+                let &(kind, number) = its(of)?;
+                Some(move |out: &mut Vec<u8>| kind.push_packet(&frame, number, out))
+            });
+            if log.append(run)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
     /// Describes in the file what is new among the interfaces. A file begins with those that
     /// were known then.
-    fn describe(&mut self, recorded: &Recorded) -> io::Result<()> {
-        self.sections.begin(recorded.source);
-        for interface in recorded.interfaces.iter().skip(self.sections.numbers.len()) {
+    fn describe(&mut self, source: usize, interfaces: &[Interface]) -> io::Result<()> {
+        self.sections.begin(source);
+        for interface in interfaces.iter().skip(self.sections.numbers.len()) {
             let kind = kind(interface, self.nano);
             let turned = self.sections.turn_to(kind.order).map(<[u8]>::to_vec);
             let (block, header) = self.sections.add(kind, interface.name.as_deref(), self.snaplen);
@@ -232,6 +299,10 @@ impl Saver {
                 log.need(&bytes, &bytes);
             }
             log.need(&block, header);
+        }
+        #[cfg(feature = "live")]
+        if let Some(counting) = &self.counting {
+            counting.described(&self.sections.numbers);
         }
         if let (None, Some(order)) = (&self.log, self.sections.order) {
             let header = self.sections.section(order).bytes.clone();
@@ -242,104 +313,41 @@ impl Saver {
     }
 
     fn begin(&mut self, layout: Layout) -> io::Result<()> {
-        let begun = Log::begin(self.settings.clone(), layout, speaker);
-        self.log = Some(begun.map_err(|error| io::Error::other(error.to_string()))?);
+        let log = Log::begin(self.settings.clone(), layout, speaker)
+            .map_err(|error| io::Error::other(self.refused(&error)))?;
+        #[cfg(feature = "live")]
+        if let Some(counting) = self.counting.clone() {
+            log.close_with(Box::new(move || counting.blocks()));
+        }
+        self.log = Some(log);
         Ok(())
     }
 
-    /// Writes what the devices counted, which pcap has no place for.
-    #[cfg(feature = "live")]
-    pub(super) fn counted(&mut self, counters: &[Counters]) {
-        let Some(log) = self.log.as_ref().filter(|_| self.pcapng) else { return };
-        let ts = jiff::Timestamp::now().as_nanosecond();
-        let ts = Timestamp(i64::try_from(ts).unwrap_or_default());
-        let mut blocks = Vec::new();
-        for (counters, &(kind, number)) in counters.iter().zip(&self.sections.numbers) {
-            let counted = Statistics {
-                ts,
-                received: counters.received,
-                if_dropped: counters.if_dropped,
-                dropped: counters.dropped,
-            };
-            kind.push_statistics(number, counted, &mut blocks);
-        }
-        // Devices are of one machine: there is one section, that of its byte order.
-        if let Some(order) = self.sections.order {
-            log.need(&blocks, &self.sections.section(order).bytes);
+    /// The message for a file that cannot be begun, and what to do about it.
+    fn refused(&self, error: &log::Error) -> String {
+        let log::Error::File(path, why) = error else { return error.to_string() };
+        match &self.user {
+            Some(user) if why.kind() == io::ErrorKind::PermissionDenied => {
+                let (user, name) = (escaped(user.as_bytes()), |path: &Path| {
+                    escaped(path.as_os_str().as_encoded_bytes())
+                });
+                let (folder, name) = (name(&folder(path)), name(path));
+                format!(
+                    "{name}: user {user}, whom pfscope has become, may not: give the folder and \
+                     what is in it to that user (chown -R {user} {folder}), or name another with -Z"
+                )
+            }
+            _ => error.to_string(),
         }
     }
 
-    /// What comes after the last record. How many could not be written.
-    pub(super) fn finish(&mut self) -> io::Result<u64> {
+    /// What comes after the last record.
+    pub(super) fn end(&mut self) -> io::Result<Status> {
         if let (None, Some(kind)) = (&self.log, self.first) {
             self.begin_pcap(kind)?;
         }
-        self.log.take().map_or(Ok(0), Log::end)
-    }
-}
-
-/// The sections of a pcapng file: one for each byte order, begun again where they take turns.
-#[derive(Debug, Default)]
-struct Sections {
-    /// Kind and number of the interfaces of a source.
-    numbers: Vec<(Kind, u32)>,
-    source: usize,
-    /// The section that is being written.
-    order: Option<ByteOrder>,
-    little: Section,
-    big: Section,
-}
-
-/// What a section begins with.
-#[derive(Debug, Default)]
-struct Section {
-    bytes: Vec<u8>,
-    interfaces: u32,
-}
-
-impl Sections {
-    /// Goes to a source, which numbers its interfaces anew.
-    fn begin(&mut self, source: usize) {
-        if self.source != source {
-            self.source = source;
-            self.numbers.clear();
-        }
-    }
-
-    /// Goes to the section of a byte order; what it begins with, if another was written.
-    fn turn_to(&mut self, order: ByteOrder) -> Option<&[u8]> {
-        if self.order.replace(order) == Some(order) {
-            return None;
-        }
-        let section = self.section(order);
-        if section.bytes.is_empty() {
-            push_section(order, &mut section.bytes);
-        }
-        Some(&section.bytes)
-    }
-
-    fn section(&mut self, order: ByteOrder) -> &mut Section {
-        match order {
-            ByteOrder::Little => &mut self.little,
-            ByteOrder::Big => &mut self.big,
-        }
-    }
-
-    /// Adds an interface to the section that is being written: its block, and what the section
-    /// begins with from now on.
-    fn add(&mut self, kind: Kind, name: Option<&[u8]>, snaplen: u32) -> (Vec<u8>, &[u8]) {
-        let mut block = Vec::new();
-        kind.push_interface(name, snaplen, &mut block);
-        let section = self.section(kind.order);
-        let number = section.interfaces;
-        section.interfaces += 1;
-        section.bytes.extend_from_slice(&block);
-        self.numbers.push((kind, number));
-        let bytes = match kind.order {
-            ByteOrder::Little => &self.little.bytes,
-            ByteOrder::Big => &self.big.bytes,
-        };
-        (block, bytes)
+        let lost = self.log.take().map_or(Ok(0), Log::end)?;
+        Ok(if lost > 0 { Status::Failed } else { Status::Done })
     }
 }
 
@@ -362,7 +370,7 @@ fn difference(begun: Kind, kind: Kind) -> String {
 
 /// Says what goes on in the file, on whatever thread: not through `io::Stderr`, which the program's
 /// own thread has locked.
-fn speaker() -> Tell {
+pub(super) fn speaker() -> Tell {
     let mut err = io::stderr().as_fd().try_clone_to_owned().map(File::from);
     Box::new(move |what| {
         if let Ok(err) = &mut err {

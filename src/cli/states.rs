@@ -159,10 +159,11 @@ fn follow(
         let (strict, workers) = (args.common.strict, workers());
         let consume = |told: &mut Told| Ok(follower.consume(told));
         let filter = &everything.filter;
-        let Some(opened) = super::live::open(&args.device, filter, rights, err)? else {
+        let Some(opened) = super::live::open(&args.device, filter, <_>::default(), rights, err)?
+        else {
             return Ok(Status::Failed);
         };
-        return Ok(opened.follow(|_| {}, strict, workers, err, consume)?.0);
+        return Ok(opened.follow(|_| {}, strict, workers, err, consume)?.status);
     }
     if args.read.is_empty() {
         return Err(Error::Usage("nothing to follow: name a capture file with -r FILE".to_owned()));

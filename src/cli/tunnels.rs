@@ -21,34 +21,39 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// As the options say, for a selection; `None` without them. The status is that of the
-    /// journals.
-    pub(super) fn new(
+    /// From journals, for a selection; `None` if none is named. To be read before rights are given
+    /// up. The status says whether all of them could be read.
+    pub(super) fn of_journals(
         args: &Sas,
         selection: &mut Selection,
         err: &mut dyn Write,
     ) -> Result<(Option<Self>, Status), Error> {
-        let (known, whole) = Self::find(args, err)?;
-        selection.tunnels = known.as_ref().map(|known| known.tunnels.clone());
-        Ok((known, if whole { Status::Done } else { Status::Failed }))
-    }
-
-    /// Also whether all of a journal could be read.
-    fn find(args: &Sas, err: &mut dyn Write) -> Result<(Option<Self>, bool), Error> {
-        if let Some(uri) = &args.vici {
-            warn(uri, err);
-            let live = Live::start(uri.clone(), |what| {
-                // Nobody is left to tell if standard error is gone.
-                let _ = writeln!(io::stderr(), "pfscope: --vici: {what}");
-            });
-            let live = live.map_err(|error| Error::Usage(format!("--vici: {error}")))?;
-            return Ok((Some(Self { tunnels: live.tunnels(), live: Some(live) }), true));
-        }
         if args.sas.is_empty() {
-            return Ok((None, true));
+            return Ok((None, Status::Done));
         }
         let (journal, whole) = journal(&args.sas, err)?;
-        Ok((Some(Self { tunnels: Tunnels::new(journal.index()), live: None }), whole))
+        let known = Self { tunnels: Tunnels::new(journal.index()), live: None };
+        selection.tunnels = Some(known.tunnels.clone());
+        Ok((Some(known), if whole { Status::Done } else { Status::Failed }))
+    }
+
+    /// From a daemon, for a selection; `None` if none is named. Its thread begins here, and has the
+    /// rights that there are now.
+    pub(super) fn of_daemon(
+        args: &Sas,
+        selection: &mut Selection,
+        err: &mut dyn Write,
+    ) -> Result<Option<Self>, Error> {
+        let Some(uri) = &args.vici else { return Ok(None) };
+        warn(uri, err);
+        let live = Live::start(uri.clone(), |what| {
+            // Nobody is left to tell if standard error is gone.
+            let _ = writeln!(io::stderr(), "pfscope: --vici: {what}");
+        });
+        let live = live.map_err(|error| Error::Usage(format!("--vici: {error}")))?;
+        let known = Self { tunnels: live.tunnels(), live: Some(live) };
+        selection.tunnels = Some(known.tunnels.clone());
+        Ok(Some(known))
     }
 
     /// Waits for the first answer of the daemon, before files are read. Devices are read meanwhile.

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::args::{Vici as Args, ViciFormat};
 use super::reading::local_zone;
+use super::rights::Rights;
 use super::sinks::site;
 use super::{Error, Status};
 use crate::sink::page::Page;
@@ -32,7 +33,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
     if let Some(warning) = args.uri.warning() {
         writeln!(err, "pfscope: warning: {warning}")?;
     }
+    let rights = Rights::of(&args.sandbox);
+    rights.announce(err);
     if args.command == "listen" {
+        // A daemon that comes back is connected to again, by whoever may.
+        rights.with_daemon(Some(&args.uri)).enter(err)?;
         return listen(args, out, err);
     }
     let json = match args.format {
@@ -51,8 +56,15 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
     let known = commands::find(&args.command);
     permit(args, known)?;
     let (request, options) = prepare(args, known, request(args)?)?;
-    let asked = ask(args, known, &request, options, renderer, out, err);
-    match asked? {
+    let asked = match Connection::open(&args.uri, options) {
+        Ok(connection) => {
+            // It needs no more than what is open.
+            rights.connected().enter(err)?;
+            ask(args, known, &request, connection, renderer, out, err)?
+        }
+        Err(fault) => Err(fault),
+    };
+    match asked {
         Ok(status) => Ok(status),
         Err(Fault::Request(why)) => Err(Error::Usage(format!("vici {}: {why}", args.command))),
         Err(fault) => {
@@ -137,20 +149,16 @@ fn prepare(
     Ok((request, Options { connect: args.timeout, reply, ..Options::default() }))
 }
 
-/// Asks on a connection of its own and prints. The outer error is that of the output.
+/// Asks on a connection and prints. The outer error is that of the output.
 fn ask(
     args: &Args,
     known: Option<&Command>,
     request: &Section,
-    options: Options,
+    mut connection: Connection,
     mut renderer: Renderer,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Result<Status, Fault>> {
-    let mut connection = match Connection::open(&args.uri, options) {
-        Ok(connection) => connection,
-        Err(fault) => return Ok(Err(fault)),
-    };
     let mut status = Status::Done;
     let reply = match known.and_then(|command| command.stream) {
         None => connection.request(&args.command, request),

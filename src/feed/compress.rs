@@ -4,6 +4,8 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(feature = "feed")]
 use std::thread;
 
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
@@ -14,17 +16,20 @@ use super::file::with_suffix;
 const FRAME: u64 = 1 << 20;
 
 /// A file that is being packed.
+#[cfg(feature = "feed")]
 #[derive(Debug)]
 pub(super) struct Packing {
     path: PathBuf,
     thread: thread::JoinHandle<io::Result<()>>,
 }
 
+#[cfg(feature = "feed")]
 impl Packing {
     /// Starts to pack a file, of which `file` is open for reading: `PATH.zst` takes its place.
     pub(super) fn start(path: PathBuf, file: fs::File) -> Self {
         let own = path.clone();
-        let thread = thread::spawn(move || pack(&own, file));
+        let thread =
+            thread::spawn(move || pack_open(&own, file, &AtomicBool::new(false)).map(|_| ()));
         Self { path, thread }
     }
 
@@ -40,26 +45,49 @@ pub(super) fn packed(path: &Path) -> PathBuf {
     with_suffix(path, ".zst")
 }
 
-fn pack(path: &Path, mut file: fs::File) -> io::Result<()> {
-    let new = with_suffix(path, ".zst.new");
-    let made = write(&new, &mut file).and_then(|()| fs::rename(&new, packed(path)));
-    if let Err(error) = made {
-        // It is of no use to anybody.
-        let _ = fs::remove_file(&new);
-        return Err(error);
-    }
-    fs::remove_file(path)
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Packed {
+    /// `PATH.zst` has taken its place.
+    Done,
+    /// It is as it was.
+    GivenUp,
 }
 
-fn write(new: &Path, file: &mut fs::File) -> io::Result<()> {
+/// Packs a file, unless that is given up meanwhile.
+pub(super) fn pack(path: &Path, give_up: &AtomicBool) -> io::Result<Packed> {
+    pack_open(path, fs::File::open(path)?, give_up)
+}
+
+fn pack_open(path: &Path, mut file: fs::File, give_up: &AtomicBool) -> io::Result<Packed> {
+    let new = with_suffix(path, ".zst.new");
+    let made = write(&new, &mut file, give_up).and_then(|made| {
+        if made == Packed::Done {
+            fs::rename(&new, packed(path))?;
+        }
+        Ok(made)
+    });
+    if !matches!(made, Ok(Packed::Done)) {
+        // It is of no use to anybody.
+        let _ = fs::remove_file(&new);
+        return made;
+    }
+    fs::remove_file(path)?;
+    made
+}
+
+fn write(new: &Path, file: &mut fs::File, give_up: &AtomicBool) -> io::Result<Packed> {
     let mut out = OpenOptions::new().write(true).create(true).truncate(true).open(new)?;
     out.set_permissions(file.metadata()?.permissions())?;
     file.rewind()?;
     let mut plain = Vec::new();
     loop {
+        if give_up.load(Ordering::Relaxed) {
+            return Ok(Packed::GivenUp);
+        }
         plain.clear();
         if file.take(FRAME).read_to_end(&mut plain)? == 0 {
-            return Ok(());
+            return Ok(Packed::Done);
         }
         out.write_all(&compress_to_vec(plain.as_slice(), CompressionLevel::Fastest))?;
     }

@@ -150,6 +150,33 @@ impl Output {
         self.push(bytes, false);
     }
 
+    /// Takes a record: what this appends.
+    #[inline]
+    pub fn append(&mut self, record: impl FnOnce(&mut Vec<u8>)) {
+        record(&mut self.waiting);
+        self.marks.push(Mark { end: self.waiting.len(), essential: false });
+    }
+
+    /// Takes records: all of the bytes, each up to one of these ends. What the buffer is then is
+    /// of no meaning.
+    pub fn take(&mut self, bytes: &mut Vec<u8>, ends: impl Iterator<Item = usize>) {
+        let before = self.waiting.len();
+        if before == 0 {
+            mem::swap(&mut self.waiting, bytes);
+        } else {
+            self.waiting.extend_from_slice(bytes);
+        }
+        self.marks.extend(ends.map(|end| Mark { end: before + end, essential: false }));
+    }
+
+    /// Takes what the file ends with before another takes its place; it is no record, and of no
+    /// use to the next file.
+    pub fn close(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.push(bytes, true);
+        }
+    }
+
     /// Counts records as lost.
     pub fn lose(&mut self, records: u64) {
         self.lost += records;

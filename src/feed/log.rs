@@ -1,13 +1,14 @@
 //! A log of records: a file that is flushed by the clock, rotated, and opened again by SIGHUP.
 //!
-//! A thread of its own does what has to be done while no record comes: it flushes, and looks
-//! whether the file is to be opened again.
+//! A thread of its own does what has to be done while no record comes: it flushes, and opens the
+//! file again. While nothing waits to be written it sleeps.
 
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::mem;
 use std::ops::ControlFlow;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,17 +16,16 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::compress::{Packing, packed};
+use super::compress::packed;
 use super::file::{Layout, Output, Tell, There, error_text};
+use super::packer::{Packer, told};
 use super::rotate::{Files, Next, Rotation};
 use crate::text::escaped;
 
 /// Bytes that are written at once.
 const FULL: usize = 256 * 1024;
-
-/// How long the thread sleeps at most before it looks at the flag.
-const NAP: Duration = Duration::from_millis(100);
 
 /// How a log is kept.
 #[derive(Debug, Clone)]
@@ -42,9 +42,60 @@ pub struct Settings {
     pub interval: Duration,
     /// Write records as they come.
     pub at_once: bool,
-    /// Set when the file is to be opened again.
-    pub reopen: Arc<AtomicBool>,
+    /// Says when the file is to be opened again.
+    pub reopen: Arc<Reopen>,
+    /// Set when the program is to end soon: what is not compressed by then is left as it is.
+    pub hurry: Arc<AtomicBool>,
 }
+
+/// A wish that the file be opened again, from a signal's handler or another thread.
+#[derive(Debug)]
+pub struct Reopen {
+    wanted: Arc<AtomicBool>,
+    /// A byte here wakes the log's thread.
+    wake: PipeReader,
+    waker: PipeWriter,
+}
+
+impl Reopen {
+    /// With no wish so far.
+    ///
+    /// # Errors
+    /// If there can be no more pipes.
+    pub fn new() -> io::Result<Self> {
+        let (wake, waker) = io::pipe()?;
+        Ok(Self { wanted: Arc::default(), wake, waker })
+    }
+
+    /// What is set first, and then what a byte is written to.
+    ///
+    /// # Errors
+    /// If there can be no more descriptors.
+    pub fn parts(&self) -> io::Result<(Arc<AtomicBool>, PipeWriter)> {
+        Ok((Arc::clone(&self.wanted), self.waker.try_clone()?))
+    }
+
+    fn wake(&self) {
+        // A pipe that is full wakes as well.
+        let _ = (&self.waker).write(&[0]);
+    }
+
+    /// Sleeps until woken, or for so long.
+    fn wait(&self, long: Option<Duration>) {
+        let long = long.map(|long| Timespec {
+            tv_sec: i64::try_from(long.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: long.subsec_nanos().into(),
+        });
+        let mut fds = [PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN)];
+        // A signal ends the wait early, which does no harm.
+        if poll(&mut fds, long.as_ref()).is_ok_and(|ready| ready > 0) {
+            let _ = (&self.wake).read(&mut [0; 64]);
+        }
+    }
+}
+
+/// What a file is to end with when it is complete.
+pub type Closing = Box<dyn FnMut() -> Vec<u8> + Send>;
 
 /// Why a log cannot be begun.
 #[derive(Debug)]
@@ -97,7 +148,8 @@ struct Writer {
     /// The file that is open.
     path: PathBuf,
     flushed: Instant,
-    packing: Option<Packing>,
+    packer: Option<Packer>,
+    closing: Option<Closing>,
     /// A pipe's error, met by the thread.
     failed: Option<io::Error>,
 }
@@ -123,21 +175,30 @@ impl Log {
         let path = files.path().map_err(Error::Name)?;
         let output = Output::open(path.clone(), layout, tell())
             .map_err(|error| Error::File(path.clone(), error))?;
-        let interval = settings.interval;
-        let (tell, flushed, packing, failed) = (tell(), Instant::now(), None, None);
-        let writer = Writer { output, files, settings, tell, path, flushed, packing, failed };
+        let packer = settings.compress.then(|| Packer::start(tell()));
+        let reopen = Arc::clone(&settings.reopen);
+        let (tell, flushed, closing, failed) = (tell(), Instant::now(), None, None);
+        let writer =
+            Writer { output, files, settings, tell, path, flushed, packer, closing, failed };
         let shared = Arc::new(Shared { writer: Mutex::new(writer), ended: AtomicBool::new(false) });
         let own = Arc::clone(&shared);
         let thread = thread::spawn(move || {
+            let mut long = None;
             while !own.ended.load(Ordering::Relaxed) {
-                thread::park_timeout(interval.min(NAP));
+                reopen.wait(long);
                 let mut writer = own.lock();
                 if let Err(error) = writer.tick() {
                     writer.failed = Some(error);
                 }
+                long = writer.due_in();
             }
         });
         Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Ends each file with what this gives.
+    pub fn close_with(&self, closing: Closing) {
+        self.shared.lock().closing = Some(closing);
     }
 
     /// Takes what later records need: see [`Output::need`].
@@ -153,7 +214,31 @@ impl Log {
         &self,
         records: impl Iterator<Item = &'b [u8]>,
     ) -> io::Result<ControlFlow<()>> {
-        self.shared.lock().records(records)
+        self.append(records.map(|record| |out: &mut Vec<u8>| out.extend_from_slice(record)))
+    }
+
+    /// Takes records: what each of these appends. As [`records`](Self::records).
+    ///
+    /// # Errors
+    /// Those of a pipe.
+    pub fn append<R: FnOnce(&mut Vec<u8>)>(
+        &self,
+        records: impl Iterator<Item = R>,
+    ) -> io::Result<ControlFlow<()>> {
+        self.shared.lock().append(records)
+    }
+
+    /// Takes records: all of the bytes, each up to one of these ends. What the buffer is then is of
+    /// no meaning. As [`records`](Self::records).
+    ///
+    /// # Errors
+    /// Those of a pipe.
+    pub fn take(
+        &self,
+        bytes: &mut Vec<u8>,
+        ends: impl Iterator<Item = usize>,
+    ) -> io::Result<ControlFlow<()>> {
+        self.shared.lock().take(bytes, ends)
     }
 
     /// Writes what waits and ends. How many records could not be written.
@@ -163,8 +248,11 @@ impl Log {
     pub fn end(mut self) -> io::Result<u64> {
         self.stop();
         let mut writer = self.shared.lock();
-        let flushed = writer.failed.take().map_or_else(|| writer.flush(), Err);
-        writer.wait_for_packing();
+        let flushed = writer.failed.take().map_or_else(|| writer.finish(), Err);
+        if let Some(packer) = writer.packer.take() {
+            let left = packer.end(&writer.settings.hurry);
+            told(&left).iter().for_each(|left| (writer.tell)(left));
+        }
         flushed?;
         let lost = writer.output.lost();
         if lost > 0 {
@@ -178,7 +266,7 @@ impl Log {
     fn stop(&mut self) {
         self.shared.ended.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
+            self.shared.lock().settings.reopen.wake();
             // Its panic has been told, and what it has written stands.
             let _ = thread.join();
         }
@@ -200,40 +288,91 @@ impl Shared {
 }
 
 impl Writer {
-    fn records<'b>(
+    fn append<R: FnOnce(&mut Vec<u8>)>(
         &mut self,
-        records: impl Iterator<Item = &'b [u8]>,
+        records: impl Iterator<Item = R>,
     ) -> io::Result<ControlFlow<()>> {
-        if let Some(error) = self.failed.take() {
-            return Err(error);
-        }
-        self.tick()?;
+        let idle = self.begin()?;
         let now = now();
         for record in records {
-            match self.files.next(now, self.output.size()) {
-                Ok(Next::Same) => {}
-                Ok(Next::File(path)) => self.rotate(path)?,
-                Ok(Next::End) => {
-                    self.flush()?;
-                    (self.tell)(&format!("maximum file limit reached: {}", self.files.limit()));
-                    return Ok(ControlFlow::Break(()));
-                }
-                // The first name had a date, so will this one.
-                Err(why) => (self.tell)(&why),
+            if self.turn(now)?.is_break() {
+                return Ok(ControlFlow::Break(()));
             }
             if self.is_suspended() {
                 self.output.lose(1);
                 continue;
             }
-            self.output.record(record);
+            self.output.append(record);
             if self.output.waiting() >= FULL {
                 self.flush()?;
             }
         }
-        if self.settings.at_once {
+        self.settle(idle)?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Where no file ends among the records they are taken all at once.
+    fn take(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        ends: impl Iterator<Item = usize>,
+    ) -> io::Result<ControlFlow<()>> {
+        let idle = self.begin()?;
+        if self.turn(now())?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        let size = self.output.size() + bytes.len() as u64;
+        if self.settings.rotation.size.is_some_and(|limit| size > limit) || self.is_suspended() {
+            let mut start = 0;
+            let pieces = ends.map(|end| {
+                let piece = bytes.get(start..end).unwrap_or_default();
+                start = end;
+                |out: &mut Vec<u8>| out.extend_from_slice(piece)
+            });
+            return self.append(pieces);
+        }
+        self.output.take(bytes, ends);
+        if self.output.waiting() >= FULL {
             self.flush()?;
         }
+        self.settle(idle)?;
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Before records. True if nothing waits to be written.
+    fn begin(&mut self) -> io::Result<bool> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        self.tick()?;
+        Ok(self.output.waiting() == 0)
+    }
+
+    /// Goes to the file that the next record goes into.
+    fn turn(&mut self, now: i64) -> io::Result<ControlFlow<()>> {
+        match self.files.next(now, self.output.size()) {
+            Ok(Next::Same) => {}
+            Ok(Next::File(path)) => self.rotate(path)?,
+            Ok(Next::End) => {
+                self.flush()?;
+                (self.tell)(&format!("maximum file limit reached: {}", self.files.limit()));
+                return Ok(ControlFlow::Break(()));
+            }
+            // The first name had a date, so will this one.
+            Err(why) => (self.tell)(&why),
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Behind records, before which nothing waited, or did.
+    fn settle(&mut self, idle: bool) -> io::Result<()> {
+        if self.settings.at_once {
+            self.flush()?;
+        } else if idle && self.output.waiting() > 0 {
+            // From now on something is due.
+            self.settings.reopen.wake();
+        }
+        Ok(())
     }
 
     /// A file that could not be written is tried again when the interval is over, so that a full
@@ -244,8 +383,8 @@ impl Writer {
 
     /// What is to be done whether records come or not.
     fn tick(&mut self) -> io::Result<()> {
-        if self.settings.reopen.swap(false, Ordering::Relaxed) && self.output.is_regular() {
-            self.flush()?;
+        if self.settings.reopen.wanted.swap(false, Ordering::Relaxed) && self.output.is_regular() {
+            self.finish()?;
             // newsyslog and logrotate have renamed it, and see to what they have renamed.
             drop(self.output.go_on(self.path.clone(), There::Keep));
         }
@@ -255,23 +394,37 @@ impl Writer {
         Ok(())
     }
 
+    /// When something is to be done though no record comes.
+    fn due_in(&self) -> Option<Duration> {
+        let waits = self.output.waiting() > 0;
+        waits.then(|| self.settings.interval.saturating_sub(self.flushed.elapsed()))
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.flushed = Instant::now();
         self.output.flush()
     }
 
+    /// Writes what waits, and what the file ends with.
+    fn finish(&mut self) -> io::Result<()> {
+        if let Some(closing) = &mut self.closing {
+            self.output.close(&closing());
+        }
+        self.flush()
+    }
+
     fn rotate(&mut self, path: PathBuf) -> io::Result<()> {
-        self.flush()?;
-        // At most one file is being packed, and never the one that is opened.
-        self.wait_for_packing();
+        self.finish()?;
         let same = path == self.path;
         let full = mem::replace(&mut self.path, path.clone());
-        if self.settings.compress && !same {
-            let file = self.output.go_on(path, There::Replace);
+        if let Some(packer) = &self.packer {
+            // What is opened is not packed.
+            packer.leave(&path);
+        }
+        drop::<Option<fs::File>>(self.output.go_on(path, There::Replace));
+        if let Some(packer) = self.packer.as_ref().filter(|_| !same) {
+            packer.add(full);
             self.forget_packed();
-            self.packing = file.map(|file| Packing::start(full, file));
-        } else {
-            drop::<Option<fs::File>>(self.output.go_on(path, There::Replace));
         }
         Ok(())
     }
@@ -284,16 +437,6 @@ impl Writer {
         {
             let name = escaped(old.as_os_str().as_encoded_bytes());
             (self.tell)(&format!("{name}: cannot be removed: {}", error_text(&error)));
-        }
-    }
-
-    fn wait_for_packing(&mut self) {
-        if let Some((path, Err(error))) = self.packing.take().map(Packing::end) {
-            let name = escaped(path.as_os_str().as_encoded_bytes());
-            (self.tell)(&format!(
-                "{name}: cannot be compressed: {}; left as it is",
-                error_text(&error)
-            ));
         }
     }
 }

@@ -45,6 +45,7 @@ mod metrics;
 mod notice;
 #[cfg(feature = "feed")]
 pub mod output;
+mod packer;
 #[cfg(feature = "feed")]
 pub mod parcel;
 #[cfg(feature = "feed")]

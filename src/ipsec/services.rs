@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::sync::OnceLock;
 
 use crate::packet::proto;
 
@@ -10,10 +11,14 @@ use crate::packet::proto;
 pub struct Services(HashMap<(Box<str>, u8), u16>);
 
 impl Services {
-    /// The system's; none where it has no such file.
+    /// The system's, read once; none where it has no such file.
     pub fn of_system() -> Self {
-        let bytes = fs::read("/etc/services").unwrap_or_default();
-        Self::parse(&String::from_utf8_lossy(&bytes))
+        static KEPT: OnceLock<Services> = OnceLock::new();
+        let read = || {
+            let bytes = fs::read("/etc/services").unwrap_or_default();
+            Self::parse(&String::from_utf8_lossy(&bytes))
+        };
+        KEPT.get_or_init(read).clone()
     }
 
     /// Those of a file's text: `name port/protocol [alias ...] [# comment]`, a line each.

@@ -50,6 +50,8 @@ pub struct Plan {
     pub write: Vec<PathBuf>,
     /// Sockets that are still connected to.
     pub connect: Vec<Peer>,
+    /// The addresses of this host's interfaces are listed.
+    pub interfaces: bool,
     /// Host names are looked up: the resolver's files and any network address are within reach, by
     /// TCP at the resolver's port alone.
     pub resolve: bool,
@@ -59,6 +61,8 @@ pub struct Plan {
     /// CAP_NET_RAW for it, and may open packet and netlink sockets; elsewhere the sandbox does not
     /// let them be opened.
     pub reopen: bool,
+    /// A connection is open, whose options change.
+    pub connected: bool,
     /// Messages go to a socket that is connected already (a service manager's).
     pub notify: bool,
     /// Connections are taken by a socket that listens already.
@@ -84,6 +88,8 @@ pub struct Report {
     pub in_force: Vec<String>,
     /// What was wanted and is not there, each with the reason.
     pub missing: Vec<String>,
+    /// The user that the process has become.
+    pub user: Option<String>,
 }
 
 /// Why a plan was not entered; the process may have lost some of its rights.

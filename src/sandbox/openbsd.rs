@@ -77,6 +77,8 @@ fn promises(plan: &Plan) -> Vec<Promise> {
         (plan.connect.iter().any(is_unix), Promise::Unix),
         (plan.resolve || plan.accept || !plan.connect.iter().all(is_unix), Promise::Inet),
         (plan.resolve, Promise::Dns),
+        // getifaddrs(3) asks by sysctl(2).
+        (plan.interfaces, Promise::Route),
         (plan.reopen, Promise::Error),
     ];
     wanted.into_iter().filter_map(|(wanted, promise)| wanted.then_some(promise)).collect()

@@ -167,6 +167,10 @@ const DATAGRAMS: &[c_long] = &[libc::SYS_bind, libc::SYS_getsockname];
 /// What the resolver sends its questions by.
 const QUESTIONS: &[c_long] = &[libc::SYS_sendmmsg, libc::SYS_sendmsg, libc::SYS_sendto];
 
+/// What a connection needs that is open.
+const CONNECTED: &[c_long] =
+    &[libc::SYS_getpeername, libc::SYS_getsockname, libc::SYS_setsockopt, libc::SYS_shutdown];
+
 /// What a device needs that is closed.
 const OPTIONS: &[c_long] = &[libc::SYS_setsockopt];
 
@@ -247,7 +251,8 @@ fn needed(plan: &Plan) -> Vec<c_long> {
         (!plan.write.is_empty(), OLDER_WRITTEN),
         (plan.resolve || !plan.connect.is_empty(), SOCKETS),
         (plan.reopen || !plan.devices.is_empty(), OPTIONS),
-        (plan.resolve || plan.reopen, BOUND),
+        (plan.connected, CONNECTED),
+        (plan.resolve || plan.reopen || plan.interfaces, BOUND),
         (plan.connect.contains(&Peer::Udp), DATAGRAMS),
         (plan.accept, ACCEPTED),
         (plan.resolve, QUESTIONS),
@@ -269,7 +274,7 @@ fn families(plan: &Plan) -> Vec<i32> {
         (inet, libc::AF_INET),
         (inet, libc::AF_INET6),
         // The list of devices, by getifaddrs(3).
-        (plan.resolve || plan.reopen, libc::AF_NETLINK),
+        (plan.resolve || plan.reopen || plan.interfaces, libc::AF_NETLINK),
         (plan.reopen, libc::AF_PACKET),
     ];
     wanted.into_iter().filter_map(|(wanted, family)| wanted.then_some(family)).collect()

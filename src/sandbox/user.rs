@@ -87,6 +87,7 @@ impl Account {
             return Err(Error::StillRoot(self.name));
         }
         report.in_force.push(format!("user {}", self.name));
+        report.user = Some(self.name);
         Ok(())
     }
 

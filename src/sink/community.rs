@@ -31,38 +31,93 @@ pub struct Tuple {
     pub icmp: Option<Icmp>,
 }
 
+/// Flows whose names are kept.
+const KEPT: usize = 1024;
+
+/// Names flows, and keeps the names: of a flow one packet seldom comes alone, and a name takes
+/// longer than all else in a document. A flow has one place, where it follows the last one's.
+#[derive(Debug)]
+pub struct Namer {
+    kept: Box<[(Option<Tuple>, [u8; NAME])]>,
+}
+
+impl Namer {
+    /// One that has named nothing yet.
+    pub fn new() -> Self {
+        Self { kept: vec![(None, [0; NAME]); KEPT].into_boxed_slice() }
+    }
+
+    /// Appends the flow's name; false, and nothing appended, where the packet does not tell enough.
+    #[inline]
+    pub fn push(&mut self, out: &mut Vec<u8>, tuple: &Tuple) -> bool {
+        let Some((known, name)) = self.kept.get_mut(tuple.place()) else { return false };
+        if known.as_ref() != Some(tuple) {
+            let Some(new) = tuple.name() else { return false };
+            (*known, *name) = (Some(*tuple), new);
+        }
+        out.extend_from_slice(name);
+        true
+    }
+}
+
+impl Default for Namer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Bytes of a name: `1:` and 20 bytes in base64.
+const NAME: usize = 30;
+
 /// Bytes of the longest input: seed, two IPv6 addresses, protocol and padding, two ports.
 const INPUT: usize = 2 + 16 + 16 + 2 + 4;
 
-/// Appends the flow's name; false, and nothing appended, where the packet does not tell enough.
-pub fn push(out: &mut Vec<u8>, tuple: &Tuple) -> bool {
-    let Some((ports, one_way)) = ports(tuple) else { return false };
-    let (mut lower, mut higher) = (tuple.src, tuple.dst);
-    if lower.is_ipv4() != higher.is_ipv4() {
-        return false;
-    }
-    let (mut first, mut second) = ports.unwrap_or_default();
-    if !one_way && (higher, second) < (lower, first) {
-        (lower, higher, first, second) = (higher, lower, second, first);
-    }
-    let mut input = Input { bytes: [0; INPUT], len: 2 };
-    for addr in [lower, higher] {
-        match addr {
-            IpAddr::V4(addr) => input.push(&addr.octets()),
-            IpAddr::V6(addr) => input.push(&addr.octets()),
+impl Tuple {
+    /// The flow's name; none where the packet does not tell enough.
+    pub fn name(&self) -> Option<[u8; NAME]> {
+        let (ports, one_way) = ports(self)?;
+        let (mut lower, mut higher) = (self.src, self.dst);
+        if lower.is_ipv4() != higher.is_ipv4() {
+            return None;
         }
+        let (mut first, mut second) = ports.unwrap_or_default();
+        if !one_way && (higher, second) < (lower, first) {
+            (lower, higher, first, second) = (higher, lower, second, first);
+        }
+        let mut input = Input { bytes: [0; INPUT], len: 2 };
+        for addr in [lower, higher] {
+            match addr {
+                IpAddr::V4(addr) => input.push(&addr.octets()),
+                IpAddr::V6(addr) => input.push(&addr.octets()),
+            }
+        }
+        input.push(&[self.proto, 0]);
+        if ports.is_some() {
+            input.push(&first.to_be_bytes());
+            input.push(&second.to_be_bytes());
+        }
+        let digest = Sha1::digest(input.bytes.get(..input.len).unwrap_or_default());
+        let mut name = [0; NAME];
+        let (version, rest) = name.split_first_chunk_mut()?;
+        *version = *b"1:";
+        STANDARD.encode_slice(digest, rest).ok()?;
+        Some(name)
     }
-    input.push(&[tuple.proto, 0]);
-    if ports.is_some() {
-        input.push(&first.to_be_bytes());
-        input.push(&second.to_be_bytes());
+
+    /// Which of the kept names it may be.
+    #[inline]
+    fn place(&self) -> usize {
+        let fold = |addr: IpAddr| match addr {
+            IpAddr::V4(addr) => u64::from(addr.to_bits()),
+            IpAddr::V6(addr) => addr.to_bits() as u64 ^ (addr.to_bits() >> 64) as u64,
+        };
+        let (src, dst) = self.ports.unwrap_or_default();
+        let sum = fold(self.src)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .wrapping_add(fold(self.dst).wrapping_mul(0xbf58_476d_1ce4_e5b9))
+            .wrapping_add(u64::from(src) << 24 | u64::from(dst) << 8 | u64::from(self.proto));
+        (sum.wrapping_mul(0x94d0_49bb_1331_11eb) >> 32) as usize % KEPT
     }
-    let digest = Sha1::digest(input.bytes.get(..input.len).unwrap_or_default());
-    let mut text = [0; 28];
-    let len = STANDARD.encode_slice(digest, &mut text).unwrap_or(0);
-    out.extend_from_slice(b"1:");
-    out.extend_from_slice(text.get(..len).unwrap_or_default());
-    true
 }
 
 struct Input {
@@ -241,6 +296,7 @@ mod tests {
 
     #[test]
     fn flows_have_the_names_of_the_specification() {
+        let mut namer = Namer::new();
         for (proto, src, dst, ports, name) in BASELINE {
             // Of a message that is answered the baseline gives the answer's type as the code.
             let icmp = ports.filter(|_| matches!(proto, 1 | 58)).map(|(kind, code)| Icmp {
@@ -250,8 +306,32 @@ mod tests {
             let ports = ports.filter(|_| icmp.is_none());
             let (src, dst) = (src.parse().unwrap(), dst.parse().unwrap());
             let mut out = Vec::new();
-            assert!(push(&mut out, &Tuple { src, dst, proto, ports, icmp }));
+            assert!(namer.push(&mut out, &Tuple { src, dst, proto, ports, icmp }));
             assert_eq!(String::from_utf8(out).unwrap(), format!("1:{name}"), "{src} {dst}");
+        }
+    }
+
+    #[test]
+    fn a_kept_name_is_only_its_own_flow_s() {
+        let mut namer = Namer::new();
+        let addr = |n: u32| IpAddr::from(n.to_be_bytes());
+        for round in 0..3 {
+            for n in 0..5000_u32 {
+                let tuple = Tuple {
+                    src: addr(n % 700),
+                    dst: addr(n % 11),
+                    proto: 17,
+                    ports: Some((53, n as u16)),
+                    icmp: None,
+                };
+                let mut out = Vec::new();
+                assert!(namer.push(&mut out, &tuple));
+                assert_eq!(
+                    Some(out.as_slice()),
+                    tuple.name().as_ref().map(|name| &name[..]),
+                    "{round}"
+                );
+            }
         }
     }
 
@@ -266,7 +346,7 @@ mod tests {
             Tuple { proto: 1, icmp: Some(Icmp { kind: 3, code: None }), ..tuple },
             Tuple { proto: 47, dst: "::1".parse().unwrap(), ..tuple },
         ] {
-            assert!(!push(&mut out, &tuple) && out.is_empty(), "{tuple:?}");
+            assert!(!Namer::new().push(&mut out, &tuple) && out.is_empty(), "{tuple:?}");
         }
     }
 }

@@ -70,18 +70,29 @@ impl Kind {
 
     /// Appends a pcap record. A time that its 32 bits of seconds cannot say becomes the nearest
     /// one that they can.
+    #[inline]
     pub fn push_record(self, frame: &Frame<'_>, out: &mut Vec<u8>) {
-        let (seconds, nanos) = frame.ts.split();
+        out.extend_from_slice(&self.record_head(frame.ts, frame.data.len(), frame.len));
+        out.extend_from_slice(frame.data);
+    }
+
+    /// What stands before the captured bytes in a pcap record: of so many bytes, of a frame that had
+    /// `len`. As [`push_record`](Self::push_record).
+    #[inline]
+    pub fn record_head(self, ts: Timestamp, captured: usize, len: usize) -> [u8; 16] {
+        let (seconds, nanos) = ts.split();
         let seconds = u32::try_from(seconds.max(0)).unwrap_or(u32::MAX);
         let fraction = match self.precision {
             Precision::Micros => nanos / 1000,
             Precision::Nanos => nanos,
         };
         let fraction = u32::try_from(fraction).unwrap_or_default();
-        for word in [seconds, fraction, length(frame.data.len()), length(frame.len)] {
-            put32(out, self.order, word);
+        let mut head = [0; 16];
+        let words = [seconds, fraction, length(captured), length(len)];
+        for (place, word) in head.as_chunks_mut::<4>().0.iter_mut().zip(words) {
+            *place = bytes32(self.order, word);
         }
-        out.extend_from_slice(frame.data);
+        head
     }
 
     /// Appends a pcapng interface description block.
@@ -110,9 +121,12 @@ impl Kind {
         let len = length(BLOCK_FRAME + PACKET_HEAD + frame.data.len() + padding);
         let [high, low] = self.time(frame.ts);
         let (caplen, whole) = (length(frame.data.len()), length(frame.len));
-        for word in [ENHANCED_PACKET, len, interface, high, low, caplen, whole] {
-            put32(out, self.order, word);
+        let mut head = [0; BLOCK_FRAME - 4 + PACKET_HEAD];
+        let words = [ENHANCED_PACKET, len, interface, high, low, caplen, whole];
+        for (place, word) in head.as_chunks_mut::<4>().0.iter_mut().zip(words) {
+            *place = bytes32(self.order, word);
         }
+        out.extend_from_slice(&head);
         out.extend_from_slice(frame.data);
         out.resize(out.len() + padding, 0);
         put32(out, self.order, len);

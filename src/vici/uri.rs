@@ -92,6 +92,13 @@ fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
+impl Uri {
+    /// True if it has a host's name, not its address.
+    pub fn has_name(&self) -> bool {
+        matches!(self, Self::Tcp { host, .. } if host.parse::<IpAddr>().is_err())
+    }
+}
+
 impl FromStr for Uri {
     type Err = String;
 

@@ -32,7 +32,7 @@ pub(in crate::cli) struct Device {
     #[arg(long = "immediate-mode", requires = "interfaces")]
     pub(in crate::cli) immediate: bool,
     /// List the link types that the device can have
-    #[arg(short = 'L', long = "list-data-link-types", requires = "interfaces")]
+    #[arg(short = 'L', long = "list-data-link-types")]
     pub(in crate::cli) list_links: bool,
     /// Take this one of the device's link types
     #[arg(short = 'y', long = "linktype", value_name = "TYPE")]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Format;
+use super::{Format, Sandbox};
 use crate::vici::{DEFAULT, Uri};
 
 /// Where tunnels are known from.
@@ -74,6 +74,8 @@ pub(in crate::cli) struct Record {
     #[arg(short = 'W', long = "keep", value_name = "N", default_value_t = 10,
         value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub(in crate::cli) keep: u32,
+    #[command(flatten)]
+    pub(in crate::cli) sandbox: Sandbox,
 }
 
 /// Add up what each tunnel has carried, over rekeys and restarts
@@ -85,4 +87,6 @@ pub(in crate::cli) struct Totals {
     /// How to print
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(in crate::cli) format: Format,
+    #[command(flatten)]
+    pub(in crate::cli) sandbox: Sandbox,
 }

@@ -29,7 +29,7 @@ pub(super) use ipsec::{Ipsec, IpsecCommand, Record, Sas, Totals};
 pub(super) use report::{HostKind, JOURNAL, Report, SaKind};
 #[cfg(feature = "live")]
 use rights::Relinquish;
-use rights::Sandbox;
+pub(super) use rights::Sandbox;
 pub(super) use rules::{Explain, Rules, RulesFrom};
 pub(super) use save::Save;
 pub(super) use schemas::{EventFormat, Reporter, Schemas};
@@ -63,27 +63,24 @@ pub(in crate::cli) struct Cli {
 impl Cli {
     /// Lets the command give up rights of the process.
     pub(in crate::cli) const fn own_process(&mut self) {
-        let common = match &mut self.command {
-            None => &mut self.print.common,
-            Some(Command::Summary(args)) => &mut args.common,
-            Some(Command::States(args)) => &mut args.common,
-            Some(Command::Explain(args)) => &mut args.common,
+        let sandbox = match &mut self.command {
+            None => &mut self.print.common.sandbox,
+            Some(Command::Summary(args)) => &mut args.common.sandbox,
+            Some(Command::States(args)) => &mut args.common.sandbox,
+            Some(Command::Explain(args)) => &mut args.common.sandbox,
+            Some(Command::Rules(args)) => &mut args.sandbox,
+            Some(Command::Vici(args)) => &mut args.sandbox,
+            Some(Command::Ipsec(args)) => match &mut args.command {
+                IpsecCommand::Report(args) => &mut args.common.sandbox,
+                IpsecCommand::Record(args) => &mut args.sandbox,
+                IpsecCommand::Totals(args) => &mut args.sandbox,
+            },
             #[cfg(feature = "feed")]
-            Some(Command::Feed(args)) => {
-                args.sandbox.own_process = true;
-                return;
-            }
-            // What they read is the firewall's own.
-            Some(
-                Command::Rules(_)
-                | Command::Ipsec(_)
-                | Command::Vici(_)
-                | Command::Schema { .. }
-                | Command::Man
-                | Command::Completions { .. },
-            ) => return,
+            Some(Command::Feed(args)) => &mut args.sandbox,
+            // They read nothing.
+            Some(Command::Schema { .. } | Command::Man | Command::Completions { .. }) => return,
         };
-        common.sandbox.own_process = true;
+        sandbox.own_process = true;
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Common, Format};
+use super::{Common, Format, Sandbox};
 
 /// The firewall's ruleset.
 #[derive(Debug, Args)]
@@ -43,6 +43,8 @@ pub(in crate::cli) struct Rules {
     /// Print and read times in UTC, not in local time
     #[arg(long)]
     pub(in crate::cli) utc: bool,
+    #[command(flatten)]
+    pub(in crate::cli) sandbox: Sandbox,
 }
 
 /// Say in plain words what pf did with one packet, by which rule and why

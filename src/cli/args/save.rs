@@ -15,7 +15,8 @@ pub(in crate::cli) struct Save {
         value_name = "FILE",
         conflicts_with_all = ["count_only", "format", "fields"],
         long_help = "Write packets to a file, not lines: pcap, of the input's link type and \
-            precision (nanoseconds with --nano). '-' is standard output. A file that is there is \
+            precision (nanoseconds with --nano). '-' is standard output. Without a filter, times or \
+            --strict packets are written as they come and not decoded. A file that is there is \
             appended to if its header fits (a last record that is not whole is cut off), and \
             moved to FILE.bad.XXXXXXXX if not; tcpdump would overwrite it. SIGHUP opens the file \
             again, after newsyslog or logrotate have renamed it. While the file cannot be \
@@ -45,7 +46,8 @@ pub(in crate::cli) struct Save {
     #[arg(short = 'W', value_name = "FILES", requires = "write",
         value_parser = clap::value_parser!(u32).range(1..))]
     pub(in crate::cli) files: Option<u32>,
-    /// Compress files that -C and -G have finished: FILE becomes FILE.zst
+    /// Compress files that -C and -G have finished: FILE becomes FILE.zst. What is not compressed
+    /// when the end is asked for is left as it is
     #[arg(long, value_enum, value_name = "FORMAT", requires = "write")]
     pub(in crate::cli) compress: Option<Compress>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::Reporter;
+use super::{Reporter, Sandbox};
 use crate::vici::commands::{COMMANDS, EVENTS};
 use crate::vici::{DEFAULT, Uri};
 
@@ -52,6 +52,8 @@ pub(in crate::cli) struct Vici {
     pub(in crate::cli) format: ViciFormat,
     #[command(flatten)]
     pub(in crate::cli) reporter: Reporter,
+    #[command(flatten)]
+    pub(in crate::cli) sandbox: Sandbox,
 }
 
 /// How messages are printed.

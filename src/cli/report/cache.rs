@@ -94,13 +94,14 @@ pub(super) fn print(
     args: &Args,
     settings: &Settings,
     sources: &Sources,
+    rights: Rights,
     page: &mut Page<'_>,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<Status, Error> {
     let mut flows = Flows::default();
     let mut table = Table::new(MAX_STATES);
-    let Some(status) = read(args, settings, &mut flows, &mut table, err)? else {
+    let Some(status) = read(args, settings, rights, &mut flows, &mut table, err)? else {
         if args.cache {
             return Err(Error::Usage(format!("-cache {WITHOUT}")));
         }
@@ -136,6 +137,7 @@ pub(super) fn print(
 fn read(
     args: &Args,
     settings: &Settings,
+    rights: Rights,
     flows: &mut Flows,
     table: &mut Table,
     err: &mut dyn Write,
@@ -159,12 +161,12 @@ fn read(
     };
     #[cfg(feature = "live")]
     if !args.device.interfaces.is_empty() {
-        return listen(args, settings, workers(), consume, err).map(Some);
+        return listen(args, settings, rights, workers(), consume, err).map(Some);
     }
     if args.read.is_empty() {
         return Ok(None);
     }
-    let mut reading = Reading::printing_at_end(Rights::new(&args.common, false), err)?;
+    let mut reading = Reading::printing_at_end(rights, err)?;
     for path in &args.read {
         if reading.file(path, |_| {}, strict, workers(), &mut consume)?.is_break() {
             break;
@@ -178,14 +180,14 @@ fn read(
 fn listen(
     args: &Args,
     settings: &Settings,
+    rights: Rights,
     workers: Vec<Decoder>,
     consume: impl FnMut(&mut Told) -> std::io::Result<Consumed>,
     err: &mut dyn Write,
 ) -> Result<Status, Error> {
     use std::sync::mpsc::{RecvTimeoutError, channel};
-    let rights = Rights::new(&args.common, false);
     let filter = &settings.selection.filter;
-    let Some(opened) = live::open(&args.device, filter, rights, err)? else {
+    let Some(opened) = live::open(&args.device, filter, <_>::default(), rights, err)? else {
         return Ok(Status::Failed);
     };
     let (over, waits) = channel::<()>();
@@ -201,5 +203,5 @@ fn listen(
     drop(over);
     // A timer that panicked has nothing more to say.
     let _ = timer.join();
-    Ok(ended?.0)
+    Ok(ended?.status)
 }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::super::args::{Format, Report as Args};
 use super::super::reading::{Interrupt, Settings};
+use super::super::rights::Rights;
 use super::super::{Error, Status};
 use super::print;
 use crate::ipsec::report::diff::{Change, Old};
@@ -239,6 +240,7 @@ pub(super) fn watch(
     args: &Args,
     settings: &Settings,
     every: Duration,
+    rights: &mut Option<Rights>,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<Status, Error> {
@@ -253,7 +255,7 @@ pub(super) fn watch(
         let begin = Instant::now();
         // A page in one piece does not flicker.
         let mut whole = if is_terminal { CLEAR.to_vec() } else { Vec::new() };
-        status = print(args, settings, &mut page, &mut whole, err)?;
+        status = print(args, settings, rights, &mut page, &mut whole, err)?;
         if !is_terminal && args.format == Format::Text {
             whole.push(b'\n');
         }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::Sink;
+use super::community::Namer;
 use super::id::Ids;
 use super::json::{Emit, Line, Origin, Writer, key, lines, push_members, push_object};
 use super::memo::Memo;
@@ -168,13 +169,23 @@ pub(super) struct Documents {
     ids: Ids,
     /// Without a stream they are those of the frames.
     sequence: Sequence,
+    namer: Namer,
 }
 
 impl Documents {
     pub(super) fn new(origin: Origin, site: Arc<Site>, version: Version) -> Self {
         let ids = Ids::new(&site.observer);
         let (clock, other) = (Clock::new(TimeZone::UTC), Clock::new(TimeZone::UTC));
-        Self { origin, site, version, clock, other, ids, sequence: Sequence::default() }
+        Self {
+            origin,
+            site,
+            version,
+            clock,
+            other,
+            ids,
+            sequence: Sequence::default(),
+            namer: Namer::new(),
+        }
     }
 
     fn push(
@@ -196,7 +207,7 @@ impl Documents {
             members(ready.map(|ready| ready.rule), e, |e| describe_rule(event, line, e));
             let subject = Subject::of(event, line);
             let through = direction(event).and_then(|direction| self.version.through(direction));
-            network::describe(&subject, &self.site, through, e);
+            network::describe(&subject, &self.site, through, &mut self.namer, e);
             if let Some(header) = &event.pflog {
                 members(ready.map(|ready| ready.owner), e, |e| describe_owner(header, e));
             }

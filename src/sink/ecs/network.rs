@@ -2,7 +2,7 @@
 
 use crate::packet::proto;
 use crate::pf::Family;
-use crate::sink::community;
+use crate::sink::community::Namer;
 use crate::sink::json::{Emit, Key, Writer, key};
 use crate::sink::site::Site;
 use crate::sink::subject::{Side, Subject, counter};
@@ -10,7 +10,13 @@ use crate::text::push_dec;
 
 /// Names what is known of the two ends and of what went between them; `through` is its direction
 /// where the site's networks do not tell it.
-pub(super) fn describe(subject: &Subject, site: &Site, through: Option<&str>, e: &mut Writer<'_>) {
+pub(super) fn describe(
+    subject: &Subject,
+    site: &Site,
+    through: Option<&str>,
+    namer: &mut Namer,
+    e: &mut Writer<'_>,
+) {
     if *subject == Subject::default() {
         return;
     }
@@ -27,7 +33,7 @@ pub(super) fn describe(subject: &Subject, site: &Site, through: Option<&str>, e:
         e.string(key!("iana_number"), |out| push_dec(out, number));
     }
     if let Some(tuple) = subject.tuple() {
-        e.optional(key!("community_id"), |out| community::push(out, &tuple));
+        e.optional(key!("community_id"), |out| namer.push(out, &tuple));
     }
     let way = site.way(subject.src.ip, subject.dst.ip).map(|way| way.name());
     if let Some(way) = way.or(through) {

@@ -90,13 +90,13 @@ pub trait Emit {
     }
 
     /// A fixed word.
-    #[inline]
+    #[inline(always)]
     fn word(&mut self, key: Key, word: &str) {
         self.string(key, |out| out.extend_from_slice(word.as_bytes()));
     }
 
     /// A code's name, or the bare number where it has none.
-    #[inline]
+    #[inline(always)]
     fn code(&mut self, key: Key, name: Option<&str>, n: u32) {
         match name {
             Some(name) => self.word(key, name),
@@ -105,7 +105,7 @@ pub trait Emit {
     }
 
     /// A number if it is there.
-    #[inline]
+    #[inline(always)]
     fn some(&mut self, key: Key, n: Option<impl Integer>) {
         if let Some(n) = n {
             self.number(key, n);

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::Sink;
+use super::community::Namer;
 use super::id::Ids;
 use super::json::{Emit, Key, Line, Origin, Writer, key, lines, push_object};
 use super::notice::push_sentence;
@@ -79,13 +80,14 @@ pub(super) struct Events {
     ids: Ids,
     /// Without a stream they are those of the frames.
     sequence: Sequence,
+    namer: Namer,
 }
 
 impl Events {
     pub(super) fn new(origin: Origin, site: Arc<Site>) -> Self {
         let ids = Ids::new(&site.observer);
         let (clock, other) = (Clock::new(TimeZone::UTC), Clock::new(TimeZone::UTC));
-        Self { origin, site, clock, other, ids, sequence: Sequence::default() }
+        Self { origin, site, clock, other, ids, sequence: Sequence::default(), namer: Namer::new() }
     }
 
     fn push(&mut self, out: &mut Vec<u8>, event: &Event<'_>, line: Line<'_>) {
@@ -103,7 +105,7 @@ impl Events {
             self.describe_device(systems, e);
             if class != Class::Base {
                 let subject = Subject::of(event, line);
-                network::describe(event, line, &subject, &self.site, class, e);
+                network::describe(event, line, &subject, &self.site, class, &mut self.namer, e);
             }
             if let Some(header) = &event.pflog {
                 describe_rule(header, event.rule.as_ref(), e);

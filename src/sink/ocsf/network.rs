@@ -4,7 +4,7 @@ use super::{Class, creator, state_ids};
 use crate::event::Event;
 use crate::packet::{Transport, proto};
 use crate::pf::Family;
-use crate::sink::community;
+use crate::sink::community::Namer;
 use crate::sink::json::{Emit, Key, Line, Writer, key};
 use crate::sink::pf::push_spi;
 use crate::sink::site::{Site, Way};
@@ -19,6 +19,7 @@ pub(super) fn describe(
     subject: &Subject,
     site: &Site,
     class: Class,
+    namer: &mut Namer,
     e: &mut Writer<'_>,
 ) {
     if class == Class::Tunnel {
@@ -40,7 +41,7 @@ pub(super) fn describe(
         None => {}
     }
     if let Some(tuple) = subject.tuple() {
-        e.optional(key!("community_uid"), |out| community::push(out, &tuple));
+        e.optional(key!("community_uid"), |out| namer.push(out, &tuple));
     }
     if let Some(Transport::Tcp(tcp)) = event.packet.as_ref().map(|packet| packet.transport)
         && event.pfsync.is_none()
