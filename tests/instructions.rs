@@ -14,7 +14,6 @@
 )]
 
 #[path = "../testdata/encode/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "the encoder writes more than this")]
 mod encode;
 
 use std::fmt::Write as _;

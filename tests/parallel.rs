@@ -66,7 +66,7 @@ fn long(capture: &[u8]) -> Vec<u8> {
         }
         good = end;
     }
-    let times = if good == 0 { 0 } else { LONG / good + 1 };
+    let times = LONG.checked_div(good).map_or(0, |times| times + 1);
     [header, &records[..good].repeat(times), records].concat()
 }
 

@@ -20,7 +20,7 @@ use encode::packet::transport::udp_packet;
 use encode::pflog::{Header, NO_RULE, Variant, name};
 use encode::{Order, zoo};
 use pfscope::decode::decode;
-use pfscope::error::Fault;
+use pfscope::error::{Fault, Layer};
 use pfscope::event::{Event, Kind};
 use pfscope::pf::{Direction, Systems};
 use pfscope::wire::ByteOrder;
@@ -277,7 +277,9 @@ proptest! {
 fn holds(event: &Event<'_>) {
     let data = event.frame.data;
     if event.kind == Kind::Undecoded {
-        assert!(event.error.is_some() && event.packet.is_none());
+        // A packet may carry what is no pfsync.
+        let layer = event.error.map(|error| error.layer);
+        assert!(layer.is_some() && (event.packet.is_none() || layer == Some(Layer::Pfsync)));
     }
     if let (Kind::Pflog, Some(h)) = (event.kind, event.pflog) {
         assert!(h.skip <= data.len() && h.skip >= usize::from(h.hdrlen));

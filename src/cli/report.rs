@@ -151,7 +151,11 @@ impl Kind {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Status, Error> {
     let settings = Settings::new(&args.common, "", false)?;
-    let mut rights = Some(rights(args, err));
+    let mut rights = Some(rights(
+        args,
+        #[cfg(feature = "live")]
+        err,
+    ));
     #[cfg(feature = "live")]
     let at_once = args.device.interfaces.is_empty();
     #[cfg(not(feature = "live"))]
@@ -175,7 +179,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Resu
 }
 
 /// What is opened by name, perhaps again and again.
-fn rights(args: &Args, err: &mut dyn Write) -> Rights {
+fn rights(args: &Args, #[cfg(feature = "live")] err: &mut dyn Write) -> Rights {
     let read = [&args.sas, &args.read].into_iter().flatten();
     let file =
         args.file.as_deref().map(|path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()));
@@ -188,12 +192,8 @@ fn rights(args: &Args, err: &mut dyn Write) -> Rights {
     // Of a journal too, and out of reach later on.
     let _ = Services::of_system();
     #[cfg(feature = "live")]
-    return rights.with_devices(&args.device, err);
-    #[cfg(not(feature = "live"))]
-    {
-        let _ = err;
-        rights
-    }
+    let rights = rights.with_devices(&args.device, err);
+    rights
 }
 
 /// What the reports are made of.

@@ -349,7 +349,11 @@ impl Output {
         }
         match self.there {
             There::Replace => self.create(),
-            There::Keep => self.keep(),
+            // Between the two looks it may have been renamed.
+            There::Keep => match self.keep() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => self.create(),
+                kept => kept,
+            },
         }
     }
 
@@ -397,7 +401,7 @@ impl Output {
             self.file = Some(file);
             return Ok(());
         }
-        match (self.layout.judge)(OpenOptions::new().read(true).open(&self.path)?)? {
+        match (self.layout.judge)(file.try_clone()?)? {
             Judgement::Fits => {}
             Judgement::Cut(whole) => {
                 file.set_len(whole)?;

@@ -7,7 +7,7 @@
 //!
 //! An acknowledgement costs both sides as much as the message. So the messages of a parcel are a
 //! chain: each names the one before it as `Nats-Expected-Last-Msg-Id`, and the stream takes it only
-//! if that is its last one. Then an acknowledgement, which the first asks for and one in [`SEGMENT`],
+//! if that is its last one. Then an acknowledgement, which the first asks for and one in `SEGMENT`,
 //! is one of all before it, if the stream's numbers have grown by as many. Where somebody else publishes to the stream at the same time, or the stream
 //! refuses one, or has one already, the chain breaks: what is not sure is sent again one by one,
 //! each with an acknowledgement of its own, and for a while so are the parcels after it.
