@@ -304,6 +304,7 @@ fn times_can_be_chosen_and_zones() {
     };
     assert_eq!(line(&[], "UTC"), "20:26:40.049356");
     assert_eq!(line(&[], "Europe/Berlin"), "22:26:40.049356");
+    assert_eq!(line(&[], ":Europe/Berlin"), "22:26:40.049356");
     assert_eq!(line(&[], "CET-1CEST"), "22:26:40.049356");
     assert_eq!(line(&[], "JST-9"), "05:26:40.049356");
     assert_eq!(line(&["--utc"], "Europe/Berlin"), "20:26:40.049356");

@@ -35,6 +35,7 @@ mod together;
 mod tunnels;
 mod vici;
 mod watch;
+mod zone;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

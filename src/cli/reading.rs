@@ -19,6 +19,7 @@ use super::color;
 use super::progress::Bar;
 use super::rights::Rights;
 use super::selection::{First, Selection, Undecoded};
+use super::zone::local_zone;
 use super::{Error, Status};
 use crate::capture::file::{self, Unread};
 use crate::capture::remark::Remark;
@@ -119,18 +120,6 @@ impl Interrupt {
             }
         });
     }
-}
-
-/// The zone of TZ or of the system. A TZ that names a summer time but not when it is has the rules
-/// that libc gives it, those of the United States.
-pub(super) fn local_zone() -> TimeZone {
-    let rules = |tz: String| {
-        let summer = tz.chars().rev().take_while(char::is_ascii_alphabetic).count() >= 3;
-        let posix =
-            summer && !tz.contains([',', '/', ':']) && tz.contains(|c: char| c.is_ascii_digit());
-        posix.then(|| TimeZone::posix(&format!("{tz},M3.2.0,M11.1.0")).ok()).flatten()
-    };
-    std::env::var("TZ").ok().and_then(rules).unwrap_or_else(TimeZone::system)
 }
 
 /// The files of a command, and what became of them.

@@ -5,8 +5,8 @@ use std::io::Write;
 use jiff::tz::TimeZone;
 
 use super::args::{Format, Rules as Args};
-use super::reading::local_zone;
 use super::rights::Rights;
+use super::zone::local_zone;
 use super::{Error, Status, ruleset};
 use crate::rules::{Entry, Kind, Numbers, Ruleset, Snapshot};
 use crate::text::escaped;

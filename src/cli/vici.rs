@@ -10,9 +10,9 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::args::{Vici as Args, ViciFormat};
-use super::reading::local_zone;
 use super::rights::Rights;
 use super::sinks::site;
+use super::zone::local_zone;
 use super::{Error, Status};
 use crate::sink::page::Page;
 use crate::sink::status::Form;
