@@ -382,6 +382,7 @@ fn a_server_that_comes_and_goes_gets_every_packet_once_and_in_order() {
     let (run, got) = (net.start(), Got::default());
     net.send(0..1000);
     within("the spool", || (net.metric("http", "spool_events") >= 1000).then_some(()));
+    run.says("Connection refused");
     let server = Server::up(&net, &got);
     got.wait_for(1000);
     net.send(1000..2000);
