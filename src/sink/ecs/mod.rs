@@ -79,13 +79,15 @@ pub struct Ecs {
     documents: Documents,
     filter: Filter,
     headers: Memo<6>,
+    namer: Namer,
 }
 
 impl Ecs {
     /// A renderer for the records of one source. Of the messages of a pfsync packet it writes
     /// those that `filter` is true of; which events it gets has been decided before.
     pub fn new(origin: Origin, site: Arc<Site>, version: Version, filter: Filter) -> Self {
-        Self { documents: Documents::new(origin, site, version), filter, headers: Memo::new() }
+        let documents = Documents::new(origin, site, version);
+        Self { documents, filter, headers: Memo::new(), namer: Namer::new() }
     }
 
     /// Leaves `event.sequence` to the [`Binder`](super::page::Binder), which numbers what is sent:
@@ -103,7 +105,7 @@ impl Sink for Ecs {
         let (site, version) = (&self.documents.site, self.documents.version);
         let ready = ready(&mut self.headers, site, version, event);
         lines(event, &self.filter, |line| {
-            self.documents.push(&mut page.text, event, line, ready.as_ref());
+            self.documents.push(&mut page.text, event, line, ready.as_ref(), &mut self.namer);
         });
         self.documents.sequence.leave(page);
         page.end();
@@ -169,23 +171,13 @@ pub(super) struct Documents {
     ids: Ids,
     /// Without a stream they are those of the frames.
     pub(super) sequence: Sequence,
-    namer: Namer,
 }
 
 impl Documents {
     pub(super) fn new(origin: Origin, site: Arc<Site>, version: Version) -> Self {
         let ids = Ids::new(&site.observer);
         let (clock, other) = (Clock::new(TimeZone::UTC), Clock::new(TimeZone::UTC));
-        Self {
-            origin,
-            site,
-            version,
-            clock,
-            other,
-            ids,
-            sequence: Sequence::default(),
-            namer: Namer::new(),
-        }
+        Self { origin, site, version, clock, other, ids, sequence: Sequence::default() }
     }
 
     fn push(
@@ -194,6 +186,7 @@ impl Documents {
         event: &Event<'_>,
         line: Line<'_>,
         ready: Option<&Ready<'_>>,
+        namer: &mut Namer,
     ) {
         let frame = &event.frame;
         push_object(out, |e| {
@@ -207,7 +200,7 @@ impl Documents {
             members(ready.map(|ready| ready.rule), e, |e| describe_rule(event, line, e));
             let subject = Subject::of(event, line);
             let through = direction(event).and_then(|direction| self.version.through(direction));
-            network::describe(&subject, &self.site, through, &mut self.namer, e);
+            network::describe(&subject, &self.site, through, namer, e);
             if let Some(header) = &event.pflog {
                 members(ready.map(|ready| ready.owner), e, |e| describe_owner(header, e));
             }

@@ -42,13 +42,14 @@ pub const SCHEMA: &str = include_str!("schema.json");
 pub struct Ocsf {
     events: Events,
     filter: Filter,
+    namer: Namer,
 }
 
 impl Ocsf {
     /// A renderer for the records of one source. Of the messages of a pfsync packet it writes
     /// those that `filter` is true of; which events it gets has been decided before.
     pub fn new(origin: Origin, site: Arc<Site>, filter: Filter) -> Self {
-        Self { events: Events::new(origin, site), filter }
+        Self { events: Events::new(origin, site), filter, namer: Namer::new() }
     }
 
     /// Leaves `metadata.sequence` to the [`Binder`](super::page::Binder), which numbers what is sent:
@@ -63,7 +64,9 @@ impl Ocsf {
 impl Sink for Ocsf {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
         page.begin(event.frame.ts);
-        lines(event, &self.filter, |line| self.events.push(&mut page.text, event, line));
+        lines(event, &self.filter, |line| {
+            self.events.push(&mut page.text, event, line, &mut self.namer);
+        });
         self.events.sequence.leave(page);
         page.end();
     }
@@ -80,17 +83,16 @@ pub(super) struct Events {
     ids: Ids,
     /// Without a stream they are those of the frames.
     pub(super) sequence: Sequence,
-    namer: Namer,
 }
 
 impl Events {
     pub(super) fn new(origin: Origin, site: Arc<Site>) -> Self {
         let ids = Ids::new(&site.observer);
         let (clock, other) = (Clock::new(TimeZone::UTC), Clock::new(TimeZone::UTC));
-        Self { origin, site, clock, other, ids, sequence: Sequence::default(), namer: Namer::new() }
+        Self { origin, site, clock, other, ids, sequence: Sequence::default() }
     }
 
-    fn push(&mut self, out: &mut Vec<u8>, event: &Event<'_>, line: Line<'_>) {
+    fn push(&mut self, out: &mut Vec<u8>, event: &Event<'_>, line: Line<'_>, namer: &mut Namer) {
         let (frame, systems) = (&event.frame, subject::systems(event, line));
         push_object(out, |e| {
             let class = describe_class(event, line, e);
@@ -105,7 +107,7 @@ impl Events {
             self.describe_device(systems, e);
             if class != Class::Base {
                 let subject = Subject::of(event, line);
-                network::describe(event, line, &subject, &self.site, class, &mut self.namer, e);
+                network::describe(event, line, &subject, &self.site, class, namer, e);
             }
             if let Some(header) = &event.pflog {
                 describe_rule(header, event.rule.as_ref(), e);

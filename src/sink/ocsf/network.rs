@@ -12,6 +12,23 @@ use crate::sink::subject::{Side, Subject, counter};
 use crate::text::{push_hex, push_ip};
 use crate::wire::pfsync::{Body, Message};
 
+/// What `connection_info` begins with: which way, and which protocol.
+pub(in crate::sink) fn describe_way(subject: &Subject, site: &Site, e: &mut Writer<'_>) {
+    let way = site.way(subject.src.ip, subject.dst.ip);
+    e.number(key!("direction_id"), way.map_or(0, Way::direction_id));
+    if let Some(number) = subject.proto {
+        e.number(key!("protocol_num"), number);
+        if let Some(name) = proto::name(number) {
+            e.word(key!("protocol_name"), name);
+        }
+    }
+    match subject.family {
+        Some(Family::Inet) => e.number(key!("protocol_ver_id"), 4u8),
+        Some(Family::Inet6) => e.number(key!("protocol_ver_id"), 6u8),
+        None => {}
+    }
+}
+
 /// Names all of a line's network side.
 pub(super) fn describe(
     event: &Event<'_>,
@@ -27,19 +44,7 @@ pub(super) fn describe(
         return;
     }
     e.open(key!("connection_info"));
-    let way = site.way(subject.src.ip, subject.dst.ip);
-    e.number(key!("direction_id"), way.map_or(0, Way::direction_id));
-    if let Some(number) = subject.proto {
-        e.number(key!("protocol_num"), number);
-        if let Some(name) = proto::name(number) {
-            e.word(key!("protocol_name"), name);
-        }
-    }
-    match subject.family {
-        Some(Family::Inet) => e.number(key!("protocol_ver_id"), 4u8),
-        Some(Family::Inet6) => e.number(key!("protocol_ver_id"), 6u8),
-        None => {}
-    }
+    describe_way(subject, site, e);
     if let Some(tuple) = subject.tuple() {
         e.optional(key!("community_uid"), |out| namer.push(out, &tuple));
     }

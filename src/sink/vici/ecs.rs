@@ -7,7 +7,7 @@ use crate::sink::ecs::Version;
 use crate::sink::ecs::network::describe_side;
 use crate::sink::json::{Emit, Writer, key};
 use crate::sink::subject::counter;
-use crate::text::{push_dec, push_hex, push_ip, push_json_escaped};
+use crate::text::{push_dec, push_hex, push_json_escaped};
 use crate::time::{Precision, Timestamp};
 
 impl Vici {
@@ -88,15 +88,7 @@ impl Vici {
         let user = change.user();
         if !addresses.is_empty() || user.is_some() {
             e.open(key!("related"));
-            if !addresses.is_empty() {
-                e.list(key!("ip"), |out| {
-                    for (at, ip) in addresses.into_iter().enumerate() {
-                        out.extend_from_slice(if at > 0 { b",\"" } else { b"\"" });
-                        push_ip(out, ip);
-                        out.push(b'"');
-                    }
-                });
-            }
+            e.addresses(key!("ip"), addresses.into_iter());
             if let Some(user) = user {
                 e.list(key!("user"), |out| {
                     out.push(b'"');

@@ -3,12 +3,9 @@
 
 use super::change::{Action, Change};
 use super::{Vici, pf};
-use crate::packet::proto;
-use crate::pf::Family;
 use crate::sink::json::{Emit, Key, Writer, key};
-use crate::sink::ocsf::network::{describe_end, describe_traffic};
+use crate::sink::ocsf::network::{describe_end, describe_traffic, describe_way};
 use crate::sink::pf::push_spi;
-use crate::sink::site::Way;
 use crate::text::{push_hex, push_ip};
 use crate::time::{Precision, Timestamp};
 use crate::vici::views::ChildSa;
@@ -77,19 +74,7 @@ impl Vici {
         let subject = change.subject();
         e.word(key!("protocol_name"), "IPSec");
         e.open(key!("connection_info"));
-        let way = self.site.way(subject.src.ip, subject.dst.ip);
-        e.number(key!("direction_id"), way.map_or(0, Way::direction_id));
-        if let Some(number) = subject.proto {
-            e.number(key!("protocol_num"), number);
-            if let Some(name) = proto::name(number) {
-                e.word(key!("protocol_name"), name);
-            }
-        }
-        match subject.family {
-            Some(Family::Inet) => e.number(key!("protocol_ver_id"), 4u8),
-            Some(Family::Inet6) => e.number(key!("protocol_ver_id"), 6u8),
-            None => {}
-        }
+        describe_way(&subject, &self.site, e);
         e.close();
         describe_session(change, began, e);
         describe_end(key!("src_endpoint"), &subject.src, e);
