@@ -78,18 +78,41 @@ impl TcpFlags {
     }
 
     /// Appends tcpdump's letters (`S.`, `F.`, `P.`, …), or `none`.
+    #[inline]
     pub fn push(self, out: &mut Vec<u8>) {
-        const LETTERS: &[u8; 9] = b"FSRP.UEWe";
         if self.0 & 0x1ff == 0 {
             out.extend_from_slice(b"none");
+            return;
         }
-        for (bit, &letter) in LETTERS.iter().enumerate() {
-            if self.has(1 << bit) {
-                out.push(letter);
-            }
+        let [_, low] = self.0.to_be_bytes();
+        let letters = LETTERS.get(usize::from(low)).copied().unwrap_or_default();
+        let end = out.len() + 8 - letters.leading_zeros() as usize / 8;
+        out.extend_from_slice(&letters.to_le_bytes());
+        out.truncate(end);
+        if self.has(0x100) {
+            out.push(b'e');
         }
     }
 }
+
+/// The letters of each low byte of the flags, the first in the lowest byte.
+#[allow(clippy::indexing_slicing, reason = "the compiler evaluates it, where get cannot be called")]
+const LETTERS: [u64; 256] = {
+    let mut letters = [0; 256];
+    let mut flags = 0;
+    while flags < letters.len() {
+        // From the last letter to the first, which pushes the others up.
+        let mut bit = 8;
+        while bit > 0 {
+            bit -= 1;
+            if flags & 1 << bit != 0 {
+                letters[flags] = letters[flags] << 8 | b"FSRP.UEW"[bit] as u64;
+            }
+        }
+        flags += 1;
+    }
+    letters
+};
 
 /// A UDP header, and what its ports say it carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +154,7 @@ const IPSEC_NAT_T: u16 = 4500;
 
 impl<'a> Transport<'a> {
     #[inline]
-    pub(super) fn parse(number: u8, bytes: &'a [u8]) -> Self {
+    pub(crate) fn parse(number: u8, bytes: &'a [u8]) -> Self {
         match number {
             proto::TCP => tcp(bytes).map(Self::Tcp),
             proto::UDP => udp(bytes).map(Self::Udp),
