@@ -80,18 +80,24 @@ impl TcpFlags {
     /// Appends tcpdump's letters (`S.`, `F.`, `P.`, …), or `none`.
     #[inline]
     pub fn push(self, out: &mut Vec<u8>) {
-        if self.0 & 0x1ff == 0 {
-            out.extend_from_slice(b"none");
-            return;
-        }
-        let [_, low] = self.0.to_be_bytes();
-        let letters = LETTERS.get(usize::from(low)).copied().unwrap_or_default();
-        let end = out.len() + 8 - letters.leading_zeros() as usize / 8;
-        out.extend_from_slice(&letters.to_le_bytes());
+        let (letters, len) = self.letters();
+        let end = out.len() + len;
+        out.extend_from_slice(&letters);
         out.truncate(end);
-        if self.has(0x100) {
-            out.push(b'e');
-        }
+    }
+
+    /// The same and how long it is.
+    #[inline]
+    pub fn letters(self) -> ([u8; 16], usize) {
+        let [high, low] = self.0.to_be_bytes();
+        let low = LETTERS.get(usize::from(low)).copied().unwrap_or_default();
+        let len = 8 - low.leading_zeros() / 8;
+        let letters = match (high & 1, low) {
+            (0, 0) => return ((u128::from(u32::from_le_bytes(*b"none"))).to_le_bytes(), 4),
+            (0, low) => u128::from(low),
+            (_, low) => u128::from(low) | u128::from(b'e') << (len * 8),
+        };
+        (letters.to_le_bytes(), len as usize + usize::from(high & 1))
     }
 }
 

@@ -3,9 +3,11 @@
 //!
 //! Only what depends on nothing but the header may be kept: its bytes up to where OpenBSD's
 //! addresses begin, and what was concluded from the records before ([`Writer`]: systems and byte
-//! order). A slot is a header's by its hash, and the last one's that came: a wrong guess costs the
-//! time of writing, never a wrong line.
+//! order). A pair of slots is a header's by its hash, and has the last two that came: a wrong guess costs
+//! the time of writing, never a wrong line.
 #![forbid(unsafe_code)]
+
+use std::mem;
 
 use crate::decode::decode;
 use crate::event::{Event, Frame};
@@ -77,10 +79,10 @@ impl Key {
         Self { words, writer }
     }
 
-    /// By action, reason and interface, rule, user and direction; the anchor's name does not
+    /// Its pair of slots. By action, reason and interface, rule, user and direction; the anchor's name does not
     /// matter, nor its process.
     #[inline]
-    fn slot(&self) -> usize {
+    fn pair(&self) -> usize {
         let [first, ifname, .., rule, uid, _, dir, _] = self.words;
         let sum = first
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -89,7 +91,7 @@ impl Key {
             .wrapping_add(uid.wrapping_mul(0xd6e8_feb8_6659_fd93))
             .wrapping_add(dir.wrapping_mul(0xc2b2_ae3d_27d4_eb4f));
         let [highest, ..] = (sum ^ sum >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
-        usize::from(highest) % SLOTS
+        usize::from(highest) % (SLOTS / 2) * 2
     }
 }
 
@@ -110,11 +112,20 @@ impl<const PIECES: usize> Memo<PIECES> {
         write: [Write<'_>; PIECES],
     ) -> Option<&Pieces<PIECES>> {
         let key = Key::new(frame.data, glance.writer);
-        let slot = self.slots.get_mut(key.slot())?;
-        if slot.key != Some(key) {
-            slot.fill(key, frame, write)?;
-        }
-        Some(slot)
+        let pair = key.pair();
+        let slots = self.slots.get_mut(pair..)?.first_chunk_mut::<2>()?;
+        let [first, second] = &mut *slots;
+        let at = if first.key == Some(key) {
+            0
+        } else if second.key == Some(key) {
+            1
+        } else {
+            // The one that came last stays.
+            mem::swap(first, second);
+            first.fill(key, frame, write)?;
+            0
+        };
+        slots.get(at)
     }
 }
 

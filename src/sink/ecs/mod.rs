@@ -30,6 +30,7 @@ use crate::event::{Event, Frame, Kind};
 use crate::filter::Filter;
 use crate::glance::Glance;
 use crate::pf::{Direction, Systems};
+use crate::text::line::{Room, SIZE};
 use crate::text::{push_dec, push_hex};
 use crate::time::{Clock, Precision, Timestamp};
 use crate::wire::pflog::Pflog;
@@ -89,6 +90,7 @@ pub struct Ecs {
     filter: Filter,
     headers: Memo<6>,
     namer: Namer,
+    room: Box<Room>,
 }
 
 impl Ecs {
@@ -96,7 +98,8 @@ impl Ecs {
     /// those that `filter` is true of; which events it gets has been decided before.
     pub fn new(origin: Origin, site: Arc<Site>, version: Version, filter: Filter) -> Self {
         let documents = Documents::new(origin, site, version);
-        Self { documents, filter, headers: Memo::new(), namer: Namer::new() }
+        let room = Box::new([0; SIZE]);
+        Self { documents, filter, headers: Memo::new(), namer: Namer::new(), room }
     }
 
     /// Leaves `event.sequence` to the [`Binder`](super::page::Binder), which numbers what is sent:
@@ -127,7 +130,10 @@ impl Sink for Ecs {
             return false;
         };
         page.begin(frame.ts);
-        plain::push(&mut page.text, &mut self.documents, &mut self.namer, frame, glance, &ready);
+        let Self { documents, namer, room, .. } = self;
+        if !plain::push(&mut page.text, documents, namer, room, (frame, glance), &ready) {
+            return false;
+        }
         self.documents.sequence.leave(page);
         page.end();
         true
@@ -144,6 +150,8 @@ pub(super) struct Documents {
     /// Of other times, so that the documents' own clock keeps its second.
     other: Clock,
     ids: Ids,
+    /// The member of a plain record's interface.
+    provider: Vec<u8>,
     /// Without a stream they are those of the frames.
     pub(super) sequence: Sequence,
 }
@@ -152,7 +160,8 @@ impl Documents {
     pub(super) fn new(origin: Origin, site: Arc<Site>, version: Version) -> Self {
         let ids = Ids::new(&site.observer);
         let (clock, other) = (Clock::new(TimeZone::UTC), Clock::new(TimeZone::UTC));
-        Self { origin, site, version, clock, other, ids, sequence: Sequence::default() }
+        let (provider, sequence) = (Vec::new(), Sequence::default());
+        Self { origin, site, version, clock, other, ids, provider, sequence }
     }
 
     fn push(&mut self, out: &mut Vec<u8>, event: &Event<'_>, line: Line<'_>, namer: &mut Namer) {

@@ -5,16 +5,18 @@ use super::{
     Documents, describe_log_file, describe_observer, describe_owner, describe_rule, describe_tags,
     describe_verdict, network, pf,
 };
-use crate::event::{Event, Frame};
+use crate::event::{self, Frame};
 use crate::glance::Glance;
-use crate::packet::{Ports, proto};
+use crate::packet::proto;
 use crate::pf::Family;
 use crate::sink::community::{Namer, Tuple};
-use crate::sink::json::{
-    Emit, Line, Origin, Writer, key, push_members, push_object, push_transport,
-};
+use crate::sink::json::Line::Event;
+use crate::sink::json::{Emit, Origin, key, push_members, push_transport, put_transport};
 use crate::sink::memo::Memo;
+use crate::sink::site::Site;
 use crate::sink::subject::{Others, Subject, direction, others};
+use crate::text::line::{Line, Room};
+use crate::time::{Precision, Timestamp};
 
 /// Members that depend on nothing but a pf header and the source, in their order. What is opened in
 /// one is closed in a later one.
@@ -43,7 +45,7 @@ pub(super) fn ready<'m>(
     glance: &Glance<'_>,
 ) -> Option<Ready<'m>> {
     let Documents { site, version, origin, .. } = documents;
-    let through = |event: &Event<'_>, out: &mut Vec<u8>| {
+    let through = |event: &event::Event<'_>, out: &mut Vec<u8>| {
         let way = direction(event).and_then(|direction| version.through(direction));
         if let Some(way) = way.filter(|_| site.internal.is_empty()) {
             push_members(out, |e| e.word(key!("direction"), way));
@@ -62,8 +64,8 @@ pub(super) fn ready<'m>(
             },
             &|event, _, out| {
                 push_members(out, |e| {
-                    describe_observer(site, *version, event, Line::Event, e);
-                    describe_rule(event, Line::Event, e);
+                    describe_observer(site, *version, event, Event, e);
+                    describe_rule(event, Event, e);
                 });
             },
             &|event, _, out| through(event, out),
@@ -84,116 +86,153 @@ pub(super) fn ready<'m>(
     Some(Ready { verdict, observer, through, owner, tags, pf })
 }
 
-/// Appends the record's document.
+/// Appends the record's document; false, and nothing appended, if it must be decoded.
 #[inline]
 pub(super) fn push(
     out: &mut Vec<u8>,
     documents: &mut Documents,
     namer: &mut Namer,
-    frame: &Frame<'_>,
-    glance: &Glance<'_>,
+    room: &mut Room,
+    (frame, glance): (&Frame<'_>, &Glance<'_>),
     ready: &Ready<'_>,
-) {
-    push_object(out, |e| {
-        let clock = &mut documents.clock;
-        e.string(key!("@timestamp"), |out| clock.push_rfc3339(out, frame.ts, frame.precision));
-        e.members(ready.verdict);
-        e.bytes(key!("provider"), frame.iface.unwrap_or_default());
-        let Documents { ids, origin, .. } = &mut *documents;
-        e.string(key!("id"), |out| ids.push(out, origin, frame, Line::Event));
-        documents.sequence.describe(frame.number, e);
-        documents.describe_created(e);
-        e.members("}");
-        e.members(ready.observer);
-        push_flow(documents, namer, frame, glance, ready, e);
-        e.members(ready.owner);
-        if matches!(documents.origin, Origin::File(_)) {
-            e.number(key!("offset"), frame.offset);
-            e.members("}");
-        }
-        e.members(ready.tags);
-        e.members(r#","pf":{"caplen":"#);
-        e.bare_number(frame.data.len());
-        e.number(key!("len"), frame.len);
-        if frame.is_truncated() {
-            e.truth(key!("truncated"));
-        }
-        e.members(ready.pf);
-        e.number(key!("ttl"), glance.ttl());
-        e.some(key!("frag_off"), glance.frag_off());
-        push_transport(glance, e);
-        e.members("}");
-    });
-    out.extend_from_slice(b"\n");
+) -> bool {
+    let start = out.len();
+    if push_all(out, documents, namer, room, (frame, glance), ready).is_none() {
+        // Too long for the room.
+        out.truncate(start);
+        documents.sequence.forget(start);
+        return false;
+    }
+    true
 }
 
-/// Appends `network` and the two ends.
 #[inline]
-fn push_flow(
-    documents: &Documents,
+fn push_all(
+    out: &mut Vec<u8>,
+    documents: &mut Documents,
     namer: &mut Namer,
-    frame: &Frame<'_>,
-    glance: &Glance<'_>,
+    room: &mut Room,
+    (frame, glance): (&Frame<'_>, &Glance<'_>),
     ready: &Ready<'_>,
-    e: &mut Writer<'_>,
-) {
+) -> Option<()> {
+    let mut line = Line::new(room);
+    line.put(br#"{"@timestamp":""#);
+    line.part(documents.clock.rfc3339(frame.ts, frame.precision));
+    line.put(b"\"");
+    line.bytes(ready.verdict);
+    if let Some(iface) = frame.iface {
+        documents.provider.clear();
+        push_members(&mut documents.provider, |e| e.bytes(key!("provider"), iface));
+        line.bytes(&documents.provider);
+    }
+    line.put(br#","id":""#);
+    line.hex(&documents.ids.line(&documents.origin, frame, Event));
+    line.put(br#"","sequence":"#);
+    if let Some(number) = documents.sequence.place(frame.number, out.len() + line.len()) {
+        line.dec(number);
+    }
+    if matches!(documents.origin, Origin::Devices) {
+        line.put(br#","created":""#);
+        line.part(documents.other.rfc3339(Timestamp::now(), Precision::Micros));
+        line.put(b"\"");
+    }
+    line.put(b"}");
+    line.bytes(ready.observer);
     let other = glance.other(frame).and_then(others);
-    let ports = glance.ports.filter(|ports| !is_translated(glance, *ports, other));
-    let begin = match (glance.family, glance.proto) {
-        (Family::Inet, proto::TCP) => {
-            r#","network":{"type":"ipv4","transport":"tcp","iana_number":"6""#
-        }
-        (Family::Inet, proto::UDP) => {
-            r#","network":{"type":"ipv4","transport":"udp","iana_number":"17""#
-        }
-        (Family::Inet6, proto::TCP) => {
-            r#","network":{"type":"ipv6","transport":"tcp","iana_number":"6""#
-        }
-        (Family::Inet6, proto::UDP) => {
-            r#","network":{"type":"ipv6","transport":"udp","iana_number":"17""#
-        }
-        _ => "",
-    };
-    let (Some(ports), false) = (ports, begin.is_empty()) else {
+    if !put_flow(&mut line, &documents.site, namer, glance, other, ready) {
+        out.extend_from_slice(line.text()?);
+        line = Line::new(room);
         let subject = Subject::of_packet(&glance.packet(), other);
-        let dir = Some(glance.dir());
-        let through = dir.and_then(|direction| documents.version.through(direction));
-        network::describe(&subject, &documents.site, through, namer, e);
-        return;
-    };
-    let (src, dst, proto) = (glance.src, glance.dst, glance.proto);
-    e.members(begin);
-    let tuple = Tuple { src, dst, proto, ports: Some((ports.src, ports.dst)), icmp: None };
-    e.optional(key!("community_id"), |out| namer.push(out, &tuple));
-    match documents.site.way(Some(src), Some(dst)) {
-        Some(way) => e.word(key!("direction"), way.name()),
-        None => e.members(ready.through),
+        let through = documents.version.through(glance.dir());
+        push_members(out, |e| network::describe(&subject, &documents.site, through, namer, e));
     }
-    e.number(key!("bytes"), glance.len);
-    let ends = [
-        (r#","packets":1},"source":{"address":""#, src, ports.src),
-        (r#"},"destination":{"address":""#, dst, ports.dst),
-    ];
-    for (begin, ip, port) in ends {
-        e.members(begin);
-        e.push_ip(ip);
-        e.members(r#"","ip":""#);
-        e.push_ip(ip);
-        e.members(r#"","port":"#);
-        e.bare_number(port);
+    line.bytes(ready.owner);
+    if matches!(documents.origin, Origin::File(_)) {
+        line.put(br#","offset":"#);
+        line.dec(frame.offset);
+        line.put(b"}");
     }
-    e.members(r#"},"related":{"ip":[""#);
-    e.push_ip(src);
-    if src != dst {
-        e.members(r#"",""#);
-        e.push_ip(dst);
+    line.bytes(ready.tags);
+    line.put(br#","pf":{"caplen":"#);
+    line.dec(frame.data.len());
+    line.put(br#","len":"#);
+    line.dec(frame.len);
+    if frame.is_truncated() {
+        line.put(br#","truncated":true"#);
     }
-    e.members(r#""]}"#);
+    line.bytes(ready.pf);
+    line.put(br#","ttl":"#);
+    line.dec(glance.ttl());
+    if let Some(offset) = glance.frag_off() {
+        line.put(br#","frag_off":"#);
+        line.dec(offset);
+    }
+    let is_whole = put_transport(&mut line, glance);
+    out.extend_from_slice(line.text()?);
+    if !is_whole {
+        push_transport(out, glance);
+    }
+    out.extend_from_slice(b"}}\n");
+    Some(())
 }
 
-/// True if pf's header has ends that are not the packet's own.
-#[inline]
-fn is_translated(glance: &Glance<'_>, ports: Ports, other: Option<Others>) -> bool {
-    let own = ((glance.src, ports.src), (glance.dst, ports.dst));
-    other.is_some_and(|other| other != own)
+/// Appends `network` and the two ends of TCP and UDP that are not translated; false, and nothing
+/// appended, of all else.
+#[inline(always)]
+fn put_flow(
+    line: &mut Line<'_>,
+    site: &Site,
+    namer: &mut Namer,
+    glance: &Glance<'_>,
+    other: Option<Others>,
+    ready: &Ready<'_>,
+) -> bool {
+    let (src, dst, proto) = (glance.src, glance.dst, glance.proto);
+    let Some(ports) = glance.ports else { return false };
+    let own = ((src, ports.src), (dst, ports.dst));
+    if other.is_some_and(|other| other != own) {
+        return false;
+    }
+    let tuple = Tuple { src, dst, proto, ports: Some((ports.src, ports.dst)), icmp: None };
+    let (Some(name), proto::TCP | proto::UDP) = (namer.name(&tuple), proto) else { return false };
+    match glance.family {
+        Family::Inet => line.put(br#","network":{"type":"ipv4","transport":""#),
+        Family::Inet6 => line.put(br#","network":{"type":"ipv6","transport":""#),
+    }
+    match proto {
+        proto::TCP => line.put(br#"tcp","iana_number":"6","community_id":""#),
+        _ => line.put(br#"udp","iana_number":"17","community_id":""#),
+    }
+    line.put(name);
+    line.put(b"\"");
+    match site.way(Some(src), Some(dst)) {
+        Some(way) => {
+            line.put(br#","direction":""#);
+            line.bytes(way.name().as_bytes());
+            line.put(b"\"");
+        }
+        None => line.bytes(ready.through),
+    }
+    line.put(br#","bytes":"#);
+    line.dec(glance.len);
+    line.put(br#","packets":1},"source":{"address":""#);
+    let first = line.ip(src);
+    line.put(br#"","ip":""#);
+    line.again(first);
+    line.put(br#"","port":"#);
+    line.dec(ports.src);
+    line.put(br#"},"destination":{"address":""#);
+    let second = line.ip(dst);
+    line.put(br#"","ip":""#);
+    line.again(second);
+    line.put(br#"","port":"#);
+    line.dec(ports.dst);
+    line.put(br#"},"related":{"ip":[""#);
+    line.again(first);
+    if src != dst {
+        line.put(br#"",""#);
+        line.again(second);
+    }
+    line.put(br#""]}"#);
+    true
 }

@@ -18,7 +18,7 @@ pub(super) use describe::{
     address, describe_error, describe_happening, describe_notice, describe_suspicion,
     describe_transport, describe_tunnel, key,
 };
-pub(super) use plain::push_transport;
+pub(super) use plain::{push_transport, put_transport};
 
 use super::Sink;
 use super::memo::{Memo, Write};
@@ -26,6 +26,7 @@ use super::page::Page;
 use crate::event::{Event, Frame};
 use crate::filter::Filter;
 use crate::glance::Glance;
+use crate::text::line::{Room, SIZE};
 use crate::text::{Integer, push_dec, push_ipv4, push_ipv6};
 use crate::time::Clock;
 use crate::wire::state::State;
@@ -41,8 +42,9 @@ pub struct Json {
     filter: Filter,
     /// Members from the pf header's first to its addresses, with the brace in front.
     headers: Memo<1>,
-    /// The origin's members, of plain records.
+    /// The file's member, of plain records.
     source: Vec<u8>,
+    room: Box<Room>,
 }
 
 impl Json {
@@ -51,7 +53,8 @@ impl Json {
     pub fn new(origin: Origin, filter: Filter) -> Self {
         let source = plain::source(&origin);
         let clock = Clock::new(TimeZone::UTC);
-        Self { origin, clock, filter, headers: Memo::new(), source }
+        let room = Box::new([0; SIZE]);
+        Self { origin, clock, filter, headers: Memo::new(), source, room }
     }
 }
 
@@ -75,9 +78,17 @@ impl Sink for Json {
         let write: Write<'_> = &|_, header, out| push_members(out, |e| plain::header(header, e));
         let Some(kept) = self.headers.get(frame, glance, [write]) else { return false };
         let [header] = kept.all();
+        let Self { origin, source, clock, room, .. } = self;
+        if matches!(origin, Origin::Devices) {
+            // One frame's may be another one's device.
+            source.clear();
+            push_members(source, |e| e.bytes(key!("iface"), frame.iface.unwrap_or_default()));
+        }
         page.begin(frame.ts);
-        let Self { origin, source, clock, .. } = self;
-        plain::push(&mut page.text, frame, glance, header, (origin, source), clock);
+        let out = &mut page.text;
+        if plain::push(out, room, frame, glance, header, source, clock).is_none() {
+            return false;
+        }
         page.end();
         true
     }
@@ -148,12 +159,6 @@ impl Writer<'_> {
         self.out.extend_from_slice(json.as_ref());
     }
 
-    /// Appends a number behind a key that is written out.
-    #[inline]
-    pub(super) fn bare_number(&mut self, n: impl Integer) {
-        push_dec(self.out, n);
-    }
-
     /// Appends a string that `push` appends, unless it says that there is none.
     #[inline]
     pub(super) fn optional(&mut self, key: Key, push: impl FnOnce(&mut Vec<u8>) -> bool) {
@@ -195,9 +200,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Appends an address's text.
     #[inline]
-    pub(super) fn push_ip(&mut self, addr: IpAddr) {
+    fn push_ip(&mut self, addr: IpAddr) {
         match addr {
             IpAddr::V4(addr) => push_ipv4(self.out, addr),
             IpAddr::V6(addr) => match self.seen.get(addr.to_bits()) {

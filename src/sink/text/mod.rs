@@ -55,6 +55,7 @@ use crate::packet::{Packet, proto};
 use crate::sink::Sink;
 use crate::sink::memo::{Memo, Write};
 use crate::sink::page::Page;
+use crate::text::line::{Line, Room, SIZE};
 use crate::text::{push_escaped, push_ip};
 use crate::time::{Clock, Precision, TimeStyle, Timestamp};
 use crate::wire::state::{End, Ids};
@@ -93,12 +94,14 @@ pub struct Text {
     options: Options,
     clock: Clock,
     headers: Memo<1>,
+    room: Box<Room>,
 }
 
 impl Text {
     /// A renderer that shows times of this zone.
     pub fn new(options: Options, zone: TimeZone) -> Self {
-        Self { options, clock: Clock::new(zone), headers: Memo::new() }
+        let room = Box::new([0; SIZE]);
+        Self { options, clock: Clock::new(zone), headers: Memo::new(), room }
     }
 }
 
@@ -140,8 +143,10 @@ impl Sink for Text {
             &[]
         };
         begin(page, &mut self.clock, frame.ts, options);
-        page.text.extend_from_slice(header);
-        if !plain::push(page, glance, options) {
+        let mut line = Line::new(&mut self.room);
+        line.bytes(header);
+        if !plain::push(page, &mut line, glance, options) {
+            page.text.extend_from_slice(header);
             page.sync = false;
             ip::push(page, &glance.packet(), options);
         }

@@ -6,6 +6,7 @@ use crate::sink::page::{Fill, Page, Segment};
 use crate::sink::text::plain::Flow;
 use crate::sink::text::put::{Hex4, put};
 use crate::sink::text::{Options, ip, tcpopt};
+use crate::text::line::Line;
 
 const HEADER_LEN: usize = 20;
 /// Bytes of a reset's text that are shown.
@@ -71,21 +72,27 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     push_rest(page, packet, tcp, (header_len, flags), relative, options);
 }
 
-/// Appends a segment whose header is all there, as [`push`] does without `-v` and `-q`; false, and
-/// nothing appended, of any other.
-#[inline]
-pub(super) fn push_plain(page: &mut Page, flow: &Flow<'_>, options: &Options) -> bool {
-    let Some(header) = flow.payload.first_chunk::<HEADER_LEN>() else { return false };
+/// Appends the line that was begun and a segment whose header is all there, as [`push`] does without
+/// `-v` and `-q`; `None`, and nothing appended, of any other.
+#[inline(always)]
+pub(super) fn push_plain(
+    page: &mut Page,
+    line: &mut Line<'_>,
+    flow: &Flow<'_>,
+    options: &Options,
+) -> Option<()> {
+    let header = flow.payload.first_chunk::<HEADER_LEN>()?;
     let &[_, _, _, _, a, b, c, d, e, f, g, h, offset, low, i, j, _, _, k, l] = header;
     let header_len = usize::from(offset >> 4).saturating_mul(4);
     if options.quiet || header_len < HEADER_LEN || header_len > flow.payload.len() {
-        return false;
+        return None;
     }
-    flow.push_ends(&mut page.text, proto::TCP, options);
     let flags = TcpFlags(low.into());
-    put!(&mut page.text, "Flags [");
-    flags.push(&mut page.text);
-    put!(&mut page.text, "]");
+    flow.put_ends(line);
+    line.put(b"Flags [");
+    line.part(flags.letters());
+    line.put(b"]");
+    page.text.extend_from_slice(line.text()?);
     let (seq, ack) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
     let relative = !options.absolute && flags.has(TcpFlags::ACK);
     if relative {
@@ -115,11 +122,11 @@ pub(super) fn push_plain(page: &mut Page, flow: &Flow<'_>, options: &Options) ->
             captured: flow.payload.len() >= flow.payload_len,
         };
         if !options.push(page) {
-            return true;
+            return Some(());
         }
     }
     put!(&mut page.text, ", length ", data_len);
-    true
+    Some(())
 }
 
 /// A header of which not even the flags are there, so that the acknowledgment number, if it is
