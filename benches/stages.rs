@@ -13,6 +13,7 @@ mod encode;
 
 use std::hint::black_box;
 use std::io::{Cursor, sink};
+use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use encode::pfsync::message::{Message, Update};
@@ -27,8 +28,10 @@ use pfscope::glance::Glance;
 use pfscope::packet::Packet;
 use pfscope::pf::SyncAction;
 use pfscope::sink::Sink;
+use pfscope::sink::ecs::{Ecs, Version};
 use pfscope::sink::json::{Json, Origin};
 use pfscope::sink::page::{Binder, Page};
+use pfscope::sink::site::Site;
 use pfscope::sink::text::{Options, Text};
 use pfscope::states::{Facts, Op, Table};
 use pfscope::summary::{self, Summary};
@@ -122,12 +125,26 @@ fn stages(c: &mut Criterion) {
     });
     let options = Options { link: true, ..Options::default() };
     let origin = Origin::File(b"pflog".to_vec());
-    let sinks: [(&str, Box<dyn Sink>); 2] = [
+    let site = Arc::new(Site { observer: "fw".into(), internal: Vec::new() });
+    let sinks: [(&str, Box<dyn Sink>); 3] = [
         ("text", Box::new(Text::new(options, TimeZone::UTC))),
-        ("json", Box::new(Json::new(origin, Filter::default()))),
+        ("json", Box::new(Json::new(origin.clone(), Filter::default()))),
+        ("ecs", Box::new(Ecs::new(origin, site, Version::V9_4, Filter::default()))),
     ];
     for (name, mut sink) in sinks {
         let (mut page, mut scratch) = (Page::default(), Vec::new());
+        group.bench_function(format!("{name}-glance"), |b| {
+            b.iter(|| {
+                page.clear();
+                for (_, _, frame) in batch.frames() {
+                    if let Some(glance) = Glance::of(&frame, writer) {
+                        assert!(sink.plain(&frame, &glance, &mut page));
+                    }
+                }
+                let mut binder = Binder::new(TimeStyle::TimeOfDay, Precision::Micros, None);
+                black_box(binder.bind(&page, &mut scratch).bytes.len())
+            });
+        });
         group.bench_function(name, |b| {
             b.iter(|| {
                 page.clear();

@@ -159,7 +159,7 @@ pub fn parse(frame: &[u8], len: usize, writer: Writer) -> Result<Pflog<'_>, Deco
 pub(crate) fn openbsd_other(header: &[u8; 100]) -> Option<Other> {
     let [_, af, ..] = *header;
     let (_, tail) = header.split_at_checked(REWRITTEN)?;
-    others(tail, af.into()).map(|(other, _)| other)
+    others(tail, af.into())
 }
 
 /// Parses a header that is cut, as far as it goes; `None` if not even the prefix is there.
@@ -256,8 +256,9 @@ fn fill_tail(h: &mut Pflog<'_>, tail: &[u8], writer: Writer) -> Option<()> {
             (h.ridentifier, _) = tracker(rest.get(1..)?)?;
         }
         100.. => {
-            let (other, naf) = others(i, h.af)?;
-            (h.other, h.naf) = (Some(other), naf);
+            let &[_, naf, ..] = i else { return None };
+            h.naf = family(naf);
+            h.other = Some(others(i, h.af)?);
         }
         _ => {}
     }
@@ -275,17 +276,16 @@ fn family(af: u8) -> Option<u8> {
     (af != 0).then_some(af)
 }
 
-/// What OpenBSD's header has from `rewritten` on, and its `naf`.
+/// What OpenBSD's header has from `rewritten` on.
 #[inline]
-fn others(i: &[u8], af: u32) -> Option<(Other, Option<u8>)> {
+fn others(i: &[u8], af: u32) -> Option<Other> {
     let &[rewritten, naf, _, ref i @ ..] = i else { return None };
-    let naf = family(naf);
-    let family = Family::from_af(naf.map_or(af, u32::from));
+    let family = Family::from_af(family(naf).map_or(af, u32::from));
     let (&saddr, i) = i.split_first_chunk()?;
     let (&daddr, i) = i.split_first_chunk()?;
     let &[a, b, c, d] = i.first_chunk()?;
     let (sport, dport) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-    Some((Other { rewritten: rewritten != 0, family, saddr, daddr, sport, dport }, naf))
+    Some(Other { rewritten: rewritten != 0, family, saddr, daddr, sport, dport })
 }
 
 /// `uid`, `pid`, `rule_uid` and `rule_pid`.
