@@ -32,7 +32,7 @@ use pfscope::sink::ocsf::Ocsf;
 use pfscope::sink::page::{Binder, Page};
 use pfscope::sink::site::Site;
 use pfscope::sink::text::{self, Text};
-use pfscope::states::{Effect, Entry, Facts, Op, Sort, Table, Verbosity, push_state};
+use pfscope::states::{Effect, Entry, Facts, Ops, Sort, Table, Verbosity, push_state};
 use pfscope::summary::{Options, Summary};
 use pfscope::time::{Precision, TimeStyle, Timestamp};
 use pfscope::vici::codec::{self, Elements, Segments};
@@ -385,10 +385,12 @@ pub fn states(data: &[u8]) {
         };
         if let Ok(header) = pfsync::parse(&packet, packet.len()) {
             let facts = Facts::bare(ts, header.version, header.layout, packet.len());
-            for message in header.messages().map_while(Result::ok).take(64) {
-                let op = Op::of(facts, &message);
-                let outcome = watched.table.apply(&op);
-                assert!(outcome.regression.is_none() || outcome.effect == Effect::Updated);
+            let mut ops = Ops::default();
+            ops.add_messages(facts, header.messages().map_while(Result::ok).take(64));
+            for message in ops.messages() {
+                watched.table.apply(&message, |_, outcome| {
+                    assert!(outcome.regression.is_none() || outcome.effect == Effect::Updated);
+                });
                 watched.check();
             }
         }
