@@ -104,15 +104,13 @@ impl Ops {
         self.packets.push((facts, self.ops.len().saturating_sub(before)));
     }
 
-    /// Adds a packet of these messages.
-    pub fn add_messages<'a>(
-        &mut self,
-        facts: Facts,
-        messages: impl IntoIterator<Item = Message<'a>>,
-    ) {
-        let before = self.ops.len();
-        messages.into_iter().for_each(|message| self.push(&message));
-        self.packets.push((facts, self.ops.len().saturating_sub(before)));
+    /// A message, in a packet of its own.
+    #[cfg(test)]
+    pub(super) fn of(facts: Facts, message: &Message<'_>) -> Self {
+        let mut ops = Self::default();
+        ops.push(message);
+        ops.packets.push((facts, 1));
+        ops
     }
 
     fn push(&mut self, message: &Message<'_>) {
