@@ -231,9 +231,11 @@ impl Health {
             .or_insert_with(|| Creator { first: ts, ..Creator::default() });
         creator.last = creator.last.max(ts);
         creator.messages.add(group.action, group.count());
-        for op in group.ops {
-            if let What::Bus(status) = op.what {
-                creator.bulk(status, ts);
+        if group.action == SyncAction::Bus {
+            for op in group.ops {
+                if let What::Bus(status) = op.what {
+                    creator.bulk(status, ts);
+                }
             }
         }
     }
@@ -266,16 +268,21 @@ impl Node {
         if group.action == SyncAction::UpdC || group.layout.is_some() && is_update(group.action) {
             self.updates.add(ts, n);
         }
-        for op in group.ops {
-            let creatorid = op.name().creatorid;
-            match (op.what, group.action) {
-                (What::Whole { .. }, SyncAction::Ins | SyncAction::Oins) => self.owns(creatorid),
-                (What::Bus(status), _) => {
-                    self.bulk = (status == BulkStatus::START).then_some(creatorid);
-                    self.owns(creatorid);
-                }
-                _ => {}
+        if matches!(group.action, SyncAction::Ins | SyncAction::Oins | SyncAction::Bus) {
+            group.ops.iter().for_each(|op| self.shows(op));
+        }
+    }
+
+    /// Whose states a message shows to be its own.
+    fn shows(&mut self, op: &Op) {
+        let creatorid = op.name().creatorid;
+        match op.what {
+            What::Whole { .. } => self.owns(creatorid),
+            What::Bus(status) => {
+                self.bulk = (status == BulkStatus::START).then_some(creatorid);
+                self.owns(creatorid);
             }
+            _ => {}
         }
     }
 

@@ -129,10 +129,13 @@ impl Table {
     /// Does what messages say, one after the other, and hands on what came of each.
     #[inline]
     pub fn apply(&mut self, group: &Group<'_>, mut each: impl FnMut(&Op, &Outcome)) {
+        let second = self.advance(group.facts.ts);
         for ops in group.ops.chunks(AHEAD) {
             let near = self.near(ops);
             for (op, near) in ops.iter().zip(near) {
-                self.advance(group.facts.ts, LOOKS);
+                if self.wheel.is_behind(second) {
+                    self.end(second, LOOKS);
+                }
                 each(op, &self.apply_one(group, op, near));
             }
         }
@@ -182,13 +185,19 @@ impl Table {
 
     /// Takes away what has ended by `now` without a deletion.
     pub fn expire(&mut self, now: Timestamp) {
-        self.advance(now, usize::MAX);
+        let second = self.advance(now);
+        self.end(second, usize::MAX);
     }
 
-    fn advance(&mut self, now: Timestamp, mut looks: usize) {
+    /// Gives the second that it is.
+    fn advance(&mut self, now: Timestamp) -> i64 {
         self.now = self.now.max(now);
         let second = self.now.split().0;
         self.wheel.start(second);
+        second
+    }
+
+    fn end(&mut self, second: i64, mut looks: usize) {
         while let Some(slot) = self.wheel.ended(&mut self.slab, second, &mut looks) {
             self.remove(slot);
             count(&mut self.counters.expired);
@@ -322,13 +331,12 @@ impl Table {
             count(&mut self.counters.orphans);
             return Outcome::of(Effect::Orphan);
         };
+        let (sender, stamp) = (self.sender(facts.sender), self.ages.next());
         let Some(record) = self.slab.get_mut(slot) else { return Outcome::of(Effect::None) };
         let regression = regressed(ids, record.proto, &record.progress.sides, &update.sides);
         record.progress.update(update);
         let deadline_s = self.lifetimes.compressed(facts.ts, update, record.deadline_s);
-        let touch = self.touch(facts, deadline_s);
-        let Some(record) = self.slab.get_mut(slot) else { return Outcome::of(Effect::None) };
-        let earlier = record.touch(&touch);
+        let earlier = record.touch(&Touch { ts: facts.ts, stamp, sender, deadline_s });
         let burst = record.burst;
         self.move_end(slot, earlier);
         count(&mut self.counters.compressed);

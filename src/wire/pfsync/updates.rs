@@ -2,8 +2,6 @@
 
 use std::slice::ChunksExact;
 
-use nom::Parser;
-
 use super::messages::Parsed;
 use crate::pf::{StateFlags, Timeout};
 use crate::wire::state::{self, Ids, Peer};
@@ -56,9 +54,14 @@ impl Iterator for Updates<'_> {
 #[inline]
 pub(super) fn parse(i: &[u8], version: u8) -> Parsed<'_, Compressed> {
     let (i, &id) = state::chunk(i)?;
-    let (i, (src, dst)) = match version {
-        2 => (state::peer_v2, state::peer_v2).parse(i)?,
-        _ => (state::peer, state::peer).parse(i)?,
+    let (i, src, dst) = if version == 2 {
+        let (i, src) = state::peer_v2(i)?;
+        let (i, dst) = state::peer_v2(i)?;
+        (i, src, dst)
+    } else {
+        let (i, src) = state::peer(i)?;
+        let (i, dst) = state::peer(i)?;
+        (i, src, dst)
     };
     let (i, &creatorid) = state::chunk(i)?;
     let (i, &expire_s) = state::chunk(i)?;
