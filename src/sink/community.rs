@@ -50,13 +50,20 @@ impl Namer {
     /// Appends the flow's name; false, and nothing appended, where the packet does not tell enough.
     #[inline]
     pub fn push(&mut self, out: &mut Vec<u8>, tuple: &Tuple) -> bool {
-        let Some((known, name)) = self.kept.get_mut(tuple.place()) else { return false };
-        if known.as_ref() != Some(tuple) {
-            let Some(new) = tuple.name() else { return false };
-            (*known, *name) = (Some(*tuple), new);
-        }
+        let Some(name) = self.name(tuple) else { return false };
         out.extend_from_slice(name);
         true
+    }
+
+    /// The flow's name, where the packet tells enough.
+    #[inline]
+    pub fn name(&mut self, tuple: &Tuple) -> Option<&[u8; NAME]> {
+        let (known, name) = self.kept.get_mut(tuple.place())?;
+        if known.as_ref() != Some(tuple) {
+            *name = tuple.name()?;
+            *known = Some(*tuple);
+        }
+        Some(name)
     }
 }
 
@@ -67,7 +74,7 @@ impl Default for Namer {
 }
 
 /// Bytes of a name: `1:` and 20 bytes in base64.
-const NAME: usize = 30;
+pub const NAME: usize = 30;
 
 /// Bytes of the longest input: seed, two IPv6 addresses, protocol and padding, two ports.
 const INPUT: usize = 2 + 16 + 16 + 2 + 4;
