@@ -295,11 +295,12 @@ impl<'a> Messages<'a> {
     /// The fault that ends them, if one does: what going through them comes to, without a look into
     /// messages that are there and whose size is all they need.
     pub(super) fn fault(mut self) -> Option<DecodeError> {
-        while !self.done {
+        loop {
             let there = self.packet.bytes.len();
-            let whole = |group: &mut Group| group.has_its_size() && group.end <= there;
-            if let Some(group) = self.group.take_if(whole) {
-                self.at = self.at.max(group.end);
+            let whole = |group: &Group| group.has_its_size() && group.end <= there;
+            if let Some(group) = self.upcoming().filter(whole) {
+                self.pass(&group);
+                continue;
             }
             match self.next() {
                 Some(Err(fault)) => return Some(fault),
@@ -307,29 +308,38 @@ impl<'a> Messages<'a> {
                 None => return None,
             }
         }
-        None
     }
 
     /// The compressed updates that come next, up to the end of their group; `None` if something
     /// else does, or not all of them are there. Firewalls send little else, and by themselves they
     /// are decoded without the room that a [`Body`] takes.
     pub fn updates(&mut self) -> Option<(SyncAction, Updates<'a>)> {
+        let group = self.upcoming().filter(|group| group.kind == Kind::UpdC)?;
+        let bytes = self.packet.bytes.get(self.at..group.end)?;
+        self.pass(&group);
+        Some((group.action, Updates::new(bytes, group.size, self.version())))
+    }
+
+    /// The group of the next message. `None` if there is none, or if what is there is none, which
+    /// is found once more by whoever asks for a message.
+    fn upcoming(&mut self) -> Option<Group> {
         while !self.done && self.group.is_none_or(|group| group.nth >= group.messages) {
             let at = self.at;
             self.group = self.next_group().ok().flatten();
             if self.group.is_none() {
-                // Which is found once more by whoever asks for a message.
                 self.at = at;
-                return None;
+                break;
             }
         }
-        let group = self.group.filter(|group| group.kind == Kind::UpdC)?;
-        let bytes = self.packet.bytes.get(self.at..group.end)?;
+        self.group.filter(|group| group.nth < group.messages)
+    }
+
+    /// Leaves out the rest of a group.
+    fn pass(&mut self, group: &Group) {
         let messages = group.messages.saturating_sub(group.nth);
-        self.group = None;
-        self.at = group.end;
         self.index = self.index.saturating_add(usize::from(messages));
-        Some((group.action, Updates::new(bytes, group.size, self.version())))
+        self.at = group.end;
+        self.group = None;
     }
 
     fn advance(&mut self) -> Result<Option<Message<'a>>, DecodeError> {
