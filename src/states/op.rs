@@ -184,13 +184,8 @@ impl<'o> Packet<'o> {
 
 impl<'o> Group<'o> {
     /// How many there are.
-    pub const fn len(&self) -> usize {
+    pub(super) const fn len(&self) -> usize {
         self.ops.len()
-    }
-
-    /// True if there are none, which never is.
-    pub const fn is_empty(&self) -> bool {
-        self.ops.is_empty()
     }
 
     /// How many messages they stand for.
