@@ -1,7 +1,7 @@
 //! What filters, the summary and the renderers ask of a logged packet, read from where it stands.
 //!
 //! Most records are plain: a header of a length that today's systems write, and behind it an IP
-//! header without options and not of a fragment. Of those there is a [`Glance`], for a tenth of what
+//! header that is whole, and no fragment of IPv6. Of those there is a [`Glance`], for a tenth of what
 //! [`decode`](crate::decode::decode) costs, and it says what decoding would; what it does not show
 //! is taken from it where it is wanted ([`Glance::packet`], [`Glance::other`]).
 //! Of all others there is none, and they are decoded. `tests/glance.rs` holds the one against the
@@ -11,7 +11,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::event::Frame;
-use crate::packet::{Frag, Ip, Packet, Ports, Transport, extensions, proto};
+use crate::packet::{Frag, Icmp, Ip, Packet, Ports, Transport, extensions, proto};
 use crate::pf::{Action, Direction, Family, Reason, Systems};
 use crate::wire::link::LinkType;
 use crate::wire::pflog::{self, Other};
@@ -92,20 +92,21 @@ impl<'a> Glance<'a> {
         ip: &'a [u8],
         wire_len: usize,
     ) -> Option<Self> {
-        let &[0x45, _, l, m, _, _, f, g, _, proto, _, _, a, b, c, d, w, x, y, z] =
+        let &[first @ 0x45..=0x4f, _, l, m, _, _, f, g, _, proto, _, _, a, b, c, d, w, x, y, z] =
             ip.first_chunk::<IPV4_LEN>()?
         else {
             return None;
         };
         let len = usize::from(u16::from_be_bytes([l, m]));
-        if len < IPV4_LEN || proto == proto::AH {
+        let header_len = usize::from(first & 0xf) * 4;
+        if len < header_len || ip.len() < header_len || proto == proto::AH {
             return None;
         }
         let is_later = u16::from_be_bytes([f, g]) & 0x1fff != 0;
         Some(Self {
             header,
             ip,
-            behind: IPV4_LEN,
+            behind: header_len,
             writer,
             systems: systems(header, writer),
             family: Family::Inet,
@@ -114,9 +115,9 @@ impl<'a> Glance<'a> {
             proto,
             named: proto,
             len,
-            header_len: IPV4_LEN,
+            header_len,
             wire_len,
-            ports: if is_later { None } else { ports(proto, ip, IPV4_LEN, len) },
+            ports: if is_later { None } else { ports(proto, ip, header_len, len) },
         })
     }
 
@@ -194,6 +195,21 @@ impl<'a> Glance<'a> {
     fn frag_bits(&self) -> Option<u16> {
         let &[.., high, low] = self.ip.first_chunk::<8>()?;
         (self.family == Family::Inet).then_some(u16::from_be_bytes([high, low]))
+    }
+
+    /// Type and code of ICMP and ICMPv6.
+    #[inline]
+    pub fn icmp(&self) -> Option<Icmp> {
+        let is_icmp = matches!(self.proto, proto::ICMP | proto::ICMP6);
+        if !is_icmp || self.frag_off().is_some_and(|offset| offset > 0) {
+            return None;
+        }
+        let (bytes, behind) = self.bytes();
+        match bytes.get(behind..)? {
+            &[kind, code, ..] => Some(Icmp { kind, code: Some(code) }),
+            &[kind] => Some(Icmp { kind, code: None }),
+            [] => None,
+        }
     }
 
     /// The packet, decoded.

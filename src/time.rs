@@ -74,22 +74,22 @@ impl Precision {
         }
     }
 
-    /// The same behind `N` bytes of a text, and how long all is.
+    /// The same behind date and time, and how long all is.
     #[inline(always)]
-    fn behind<const N: usize>(self, mut text: [u8; 32], nanos: u64, end: u8) -> ([u8; 32], usize) {
-        let Some(rest) = text.get_mut(N..) else { return (text, N) };
+    fn behind(self, mut text: [u8; 32], nanos: u64, end: u8) -> ([u8; 32], usize) {
+        let Some(rest) = text.get_mut(SECONDS..) else { return (text, SECONDS) };
         match self {
             Self::Micros => {
                 if let Some(place) = rest.first_chunk_mut() {
                     *place = six_digits(b'.', nanos / 1000, end).to_le_bytes();
                 }
-                (text, N + 8)
+                (text, SECONDS + 8)
             }
             Self::Nanos => {
                 if let Some(place) = rest.first_chunk_mut() {
                     *place = nine_digits(b'.', nanos, end);
                 }
-                (text, N + 11)
+                (text, SECONDS + 11)
             }
         }
     }
@@ -165,8 +165,6 @@ pub struct Clock {
 
 /// Bytes of date and time up to the second.
 const SECONDS: usize = 19;
-/// Bytes of the time of day up to the second.
-const TIME: usize = 8;
 
 impl Clock {
     /// A clock of this zone.
@@ -230,7 +228,7 @@ impl Clock {
     #[inline]
     pub fn rfc3339(&mut self, ts: Timestamp, precision: Precision) -> ([u8; 32], usize) {
         let nanos = self.since(ts);
-        precision.behind::<SECONDS>(self.text, nanos, b'Z')
+        precision.behind(self.text, nanos, b'Z')
     }
 
     /// Appends RFC 3339 with a `Z`; right for a clock of UTC.
@@ -245,7 +243,7 @@ impl Clock {
         match style {
             TimeStyle::TimeOfDay => {
                 let nanos = self.since(ts);
-                push_part(out, p.behind::<TIME>(self.time_of_day(), nanos, b' '));
+                self.push_time(out, nanos, p);
             }
             TimeStyle::Date => {
                 let nanos = self.since(ts);
@@ -253,7 +251,7 @@ impl Clock {
                     self.text.first_chunk().unwrap_or(&[0; SECONDS]);
                 out.extend_from_slice(date);
                 out.push(b' ');
-                push_part(out, p.behind::<TIME>(self.time_of_day(), nanos, b' '));
+                self.push_time(out, nanos, p);
             }
             TimeStyle::Epoch => {
                 let (second, nanos) = ts.split();
@@ -264,15 +262,23 @@ impl Clock {
         }
     }
 
-    /// The time of day up to the second, zeros behind.
+    /// Appends the time of day and a blank.
     #[inline]
-    fn time_of_day(&self) -> [u8; 32] {
-        let mut text = [0; 32];
-        let time = self.text.get(SECONDS - TIME..).and_then(<[u8]>::first_chunk::<TIME>);
-        if let (Some(place), Some(time)) = (text.first_chunk_mut(), time) {
-            *place = *time;
+    fn push_time(&self, out: &mut Vec<u8>, nanos: u64, precision: Precision) {
+        let [.., a, b, c, d, e, f, g, h] = *self.text.first_chunk().unwrap_or(&[0; SECONDS]);
+        let time = [a, b, c, d, e, f, g, h];
+        match precision {
+            Precision::Micros => {
+                // In one store.
+                let time = u128::from(u64::from_le_bytes(time));
+                let text = time | u128::from(six_digits(b'.', nanos / 1000, b' ')) << 64;
+                out.extend_from_slice(&text.to_le_bytes());
+            }
+            Precision::Nanos => {
+                out.extend_from_slice(&time);
+                out.extend_from_slice(&nine_digits(b'.', nanos, b' '));
+            }
         }
-        text
     }
 }
 

@@ -114,7 +114,7 @@ impl Selection {
                 && let Some(glance) = Glance::of(&frame, writer)
             {
                 // Such a record is never one that cannot be decoded.
-                if !self.filter.matches_glance(&frame, &glance) {
+                if asks && !self.filter.matches_glance(&frame, &glance) {
                     continue;
                 }
                 if !wanted(frame.ts) {

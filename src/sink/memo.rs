@@ -3,11 +3,9 @@
 //!
 //! Only what depends on nothing but the header may be kept: its bytes up to where OpenBSD's
 //! addresses begin, and what was concluded from the records before ([`Writer`]: systems and byte
-//! order). A pair of slots is a header's by its hash, and has the last two that came: a wrong guess costs
-//! the time of writing, never a wrong line.
+//! order). Some slots are a header's by its hash, and have those that came last: a wrong guess costs the
+//! time of writing, never a wrong line.
 #![forbid(unsafe_code)]
-
-use std::mem;
 
 use crate::decode::decode;
 use crate::event::{Event, Frame};
@@ -18,6 +16,10 @@ use crate::wire::writer::Writer;
 
 /// Headers that are kept at most.
 const SLOTS: usize = 256;
+/// Bytes that a slot has room for from its first header on, so that a later one costs no allocation.
+const USUAL_LEN: usize = 1024;
+/// Slots that a header may be in.
+const WAYS: usize = 4;
 
 /// Where OpenBSD's header goes on with addresses and ports (`saddr`).
 const BEFORE_ADDRESSES: usize = 64;
@@ -30,6 +32,8 @@ const WORDS: usize = 9;
 #[derive(Debug)]
 pub(super) struct Memo<const PIECES: usize> {
     slots: Box<[Pieces<PIECES>]>,
+    /// Which slot of a full set is next.
+    next: usize,
 }
 
 /// What was written of one header.
@@ -79,10 +83,10 @@ impl Key {
         Self { words, writer }
     }
 
-    /// Its pair of slots. By action, reason and interface, rule, user and direction; the anchor's name does not
+    /// Its first slot. By action, reason and interface, rule, user and direction; the anchor's name does not
     /// matter, nor its process.
     #[inline]
-    fn pair(&self) -> usize {
+    fn set(&self) -> usize {
         let [first, ifname, .., rule, uid, _, dir, _] = self.words;
         let sum = first
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -91,7 +95,7 @@ impl Key {
             .wrapping_add(uid.wrapping_mul(0xd6e8_feb8_6659_fd93))
             .wrapping_add(dir.wrapping_mul(0xc2b2_ae3d_27d4_eb4f));
         let [highest, ..] = (sum ^ sum >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
-        usize::from(highest) % (SLOTS / 2) * 2
+        usize::from(highest) % (SLOTS / WAYS) * WAYS
     }
 }
 
@@ -99,7 +103,7 @@ impl<const PIECES: usize> Memo<PIECES> {
     /// One that has kept nothing yet.
     pub(super) fn new() -> Self {
         let empty = Pieces { key: None, text: Vec::new(), ends: [0; PIECES] };
-        Self { slots: vec![empty; SLOTS].into_boxed_slice() }
+        Self { slots: vec![empty; SLOTS].into_boxed_slice(), next: 0 }
     }
 
     /// What `write` appends of the record's header, piece by piece. It must depend on nothing but
@@ -112,20 +116,18 @@ impl<const PIECES: usize> Memo<PIECES> {
         write: [Write<'_>; PIECES],
     ) -> Option<&Pieces<PIECES>> {
         let key = Key::new(frame.data, glance.writer);
-        let pair = key.pair();
-        let slots = self.slots.get_mut(pair..)?.first_chunk_mut::<2>()?;
-        let [first, second] = &mut *slots;
-        let at = if first.key == Some(key) {
-            0
-        } else if second.key == Some(key) {
-            1
-        } else {
-            // The one that came last stays.
-            mem::swap(first, second);
-            first.fill(key, frame, write)?;
-            0
+        let set = self.slots.get_mut(key.set()..)?.first_chunk_mut::<WAYS>()?;
+        let at = match set.iter().position(|slot| slot.key == Some(key)) {
+            Some(at) => at,
+            None => {
+                self.next = self.next.wrapping_add(1);
+                let empty = set.iter().position(|slot| slot.key.is_none());
+                let at = empty.unwrap_or(self.next % WAYS);
+                set.get_mut(at)?.fill(key, frame, write)?;
+                at
+            }
         };
-        slots.get(at)
+        set.get(at)
     }
 }
 
@@ -137,6 +139,7 @@ impl<const PIECES: usize> Pieces<PIECES> {
         let header = event.pflog.as_ref()?;
         self.key = Some(key);
         self.text.clear();
+        self.text.reserve(USUAL_LEN);
         for (write, end) in write.into_iter().zip(&mut self.ends) {
             write(&event, header, &mut self.text);
             *end = self.text.len();

@@ -78,11 +78,7 @@ impl Subject {
             _ => None,
         };
         let side = |ip: Option<IpAddr>, port: Option<u16>, other: Option<(IpAddr, u16)>| {
-            // Of ICMP pf's port is the id. A packet dropped early has only zeros.
-            let nat = other
-                .map(|(ip, other)| (ip, port.map(|_| other)))
-                .filter(|(other, _)| !other.is_unspecified())
-                .filter(|&(other, nat)| ip.is_some_and(|ip| (ip, port) != (other, nat)));
+            let nat = ip.and_then(|ip| translated((ip, port), other));
             Side { ip, port, nat, sent: None }
         };
         Self {
@@ -169,6 +165,20 @@ pub(super) fn others(other: Other) -> Option<Others> {
     let family = other.family?;
     let ip = |bytes| address(bytes, family);
     Some(((ip(other.saddr), other.sport), (ip(other.daddr), other.dport)))
+}
+
+/// Address and port of a packet's end on the other side of a translation, if they differ from its
+/// own.
+#[inline]
+pub(super) fn translated(
+    own: (IpAddr, Option<u16>),
+    other: Option<(IpAddr, u16)>,
+) -> Option<(IpAddr, Option<u16>)> {
+    // Of ICMP pf's port is the id. A packet dropped early has only zeros.
+    let (_, port) = own;
+    other
+        .map(|(ip, other)| (ip, port.map(|_| other)))
+        .filter(|&(ip, other)| (ip, other) != own && !ip.is_unspecified())
 }
 
 const fn has_ports(number: u8) -> bool {

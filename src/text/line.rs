@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use super::{Integer, hex_digits, ipv4, ipv6, number};
+use super::{EIGHT_DIGITS, Integer, ZEROS, digits, hex_digits, ipv4, ipv6, number};
 
 /// Bytes of a place: what is longer is for a `Vec`.
 pub const SIZE: usize = 4096;
@@ -22,11 +22,31 @@ pub struct Line<'r> {
     len: usize,
 }
 
-/// Where an address stands in a line.
+/// The text of an address, which may stand in a line several times: it is not read from there, where
+/// it lies in other pieces' stores.
 #[derive(Debug, Clone, Copy)]
-pub struct Place {
-    start: usize,
-    len: usize,
+pub enum Address {
+    /// IPv4, and how long it is.
+    V4([u8; 16], usize),
+    /// IPv6, and how long it is.
+    V6([u8; 48], usize),
+}
+
+impl Address {
+    /// An address's.
+    #[inline(always)]
+    pub fn new(addr: IpAddr) -> Self {
+        match addr {
+            IpAddr::V4(addr) => {
+                let (text, len) = ipv4(addr);
+                Self::V4(text.to_le_bytes(), len)
+            }
+            IpAddr::V6(addr) => {
+                let (text, len) = ipv6(addr);
+                Self::V6(text, len)
+            }
+        }
+    }
 }
 
 impl<'r> Line<'r> {
@@ -94,16 +114,22 @@ impl<'r> Line<'r> {
     /// Appends a decimal number.
     #[inline(always)]
     pub fn dec(&mut self, n: impl Integer) {
-        let (false, n @ ..100_000_000) = n.parts() else { return self.long_dec(n) };
-        let (text, len) = number(n);
-        self.some(&text.to_le_bytes(), len);
+        let (negative, n) = n.parts();
+        if negative {
+            self.put(b"-");
+        }
+        if n < EIGHT_DIGITS {
+            let (text, len) = number(n);
+            self.some(&text.to_le_bytes(), len);
+        } else {
+            self.long_dec(n);
+        }
     }
 
-    #[cold]
-    fn long_dec(&mut self, n: impl Integer) {
-        let mut text = Vec::new();
-        super::push_dec(&mut text, n);
-        self.bytes(&text);
+    #[inline(never)]
+    fn long_dec(&mut self, n: u64) {
+        self.dec(n / EIGHT_DIGITS);
+        self.put(&(digits(n % EIGHT_DIGITS) | ZEROS).to_le_bytes());
     }
 
     /// Appends bytes as hex digits.
@@ -114,41 +140,12 @@ impl<'r> Line<'r> {
         }
     }
 
-    /// Appends an address, and tells where it stands.
+    /// Appends an address.
     #[inline(always)]
-    pub fn ip(&mut self, addr: IpAddr) -> Place {
-        let start = self.len;
+    pub fn ip(&mut self, addr: &Address) {
         match addr {
-            IpAddr::V4(addr) => {
-                let (text, len) = ipv4(addr);
-                self.some(&text.to_le_bytes(), len);
-            }
-            IpAddr::V6(addr) => {
-                let (text, len) = ipv6(addr);
-                self.some(&text, len);
-            }
-        }
-        Place { start, len: self.len.wrapping_sub(start) }
-    }
-
-    /// Appends an address again.
-    #[inline(always)]
-    pub fn again(&mut self, place: Place) {
-        // No address is longer.
-        match self.room.get(place.start..).and_then(<[u8]>::first_chunk::<48>) {
-            Some(&text) => self.some(&text, place.len),
-            None => self.len = SIZE + 1,
-        }
-    }
-
-    /// Appends an address: again, if it is the one there.
-    #[inline(always)]
-    pub fn ip_or_again(&mut self, addr: IpAddr, known: IpAddr, place: Place) -> Place {
-        if addr == known {
-            self.again(place);
-            place
-        } else {
-            self.ip(addr)
+            Address::V4(text, len) => self.some(text, *len),
+            Address::V6(text, len) => self.some(text, *len),
         }
     }
 }
@@ -163,16 +160,15 @@ mod tests {
         let mut line = Line::new(&mut room);
         assert!(line.is_empty());
         line.put(b"from ");
-        let known = "2001:db8::1".parse().unwrap();
-        let place = line.ip(known);
+        let [v6, v4, none] =
+            ["2001:db8::1", "192.0.2.255", "::"].map(|text| Address::new(text.parse().unwrap()));
+        line.ip(&v6);
         line.put(b" or ");
-        line.ip("192.0.2.255".parse().unwrap());
+        line.ip(&v4);
         line.put(b" again ");
-        line.again(place);
+        line.ip(&v6);
         line.put(b" ");
-        line.ip_or_again(known, known, place);
-        line.put(b" ");
-        line.ip_or_again("::".parse().unwrap(), known, place);
+        line.ip(&none);
         line.put(b": ");
         line.dec(0_u8);
         line.put(b" ");
@@ -184,7 +180,7 @@ mod tests {
         line.part((*b" part", 3));
         line.bytes(b" bytes ");
         line.hex(b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\xff\xfe\xfd\xfc\xfb");
-        let expected = "from 2001:db8::1 or 192.0.2.255 again 2001:db8::1 2001:db8::1 ::: 0 \
+        let expected = "from 2001:db8::1 or 192.0.2.255 again 2001:db8::1 ::: 0 \
             99999999 18446744073709551615 -5 pa bytes 000102030405060708090afffefdfcfb";
         assert_eq!(line.len(), expected.len());
         assert_eq!(line.text(), Some(expected.as_bytes()));
@@ -203,7 +199,7 @@ mod tests {
             }
             assert!(line.text().is_none() || len + 50 <= SIZE, "{len}");
             line.bytes(b"x");
-            line.ip("::1".parse().unwrap());
+            line.ip(&Address::new("::1".parse().unwrap()));
             assert!(line.text().is_none_or(|text| text.len() > len));
         }
     }

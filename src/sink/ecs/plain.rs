@@ -1,9 +1,11 @@
 //! The ECS document of a plain record, from where it stands: the same bytes as those of the decoded
 //! event, in fewer and longer pieces.
 
+use std::net::IpAddr;
+
 use super::{
     Documents, describe_log_file, describe_observer, describe_owner, describe_rule, describe_tags,
-    describe_verdict, network, pf,
+    describe_verdict, pf,
 };
 use crate::event::{self, Frame};
 use crate::glance::Glance;
@@ -14,8 +16,8 @@ use crate::sink::json::Line::Event;
 use crate::sink::json::{Emit, Origin, key, push_members, push_transport, put_transport};
 use crate::sink::memo::Memo;
 use crate::sink::site::Site;
-use crate::sink::subject::{Others, Subject, direction, others};
-use crate::text::line::{Line, Room};
+use crate::sink::subject::{Others, direction, others, translated};
+use crate::text::line::{Address, Line, Room};
 use crate::time::{Precision, Timestamp};
 
 /// Members that depend on nothing but a pf header and the source, in their order. What is opened in
@@ -138,14 +140,8 @@ fn push_all(
     }
     line.put(b"}");
     line.bytes(ready.observer);
-    let other = glance.other(frame).and_then(others);
-    if !put_flow(&mut line, &documents.site, namer, glance, other, ready) {
-        out.extend_from_slice(line.text()?);
-        line = Line::new(room);
-        let subject = Subject::of_packet(&glance.packet(), other);
-        let through = documents.version.through(glance.dir());
-        push_members(out, |e| network::describe(&subject, &documents.site, through, namer, e));
-    }
+    let others = glance.other(frame).and_then(others);
+    put_flow(&mut line, &documents.site, namer, glance, others, ready);
     line.bytes(ready.owner);
     if matches!(documents.origin, Origin::File(_)) {
         line.put(br#","offset":"#);
@@ -176,35 +172,42 @@ fn push_all(
     Some(())
 }
 
-/// Appends `network` and the two ends of TCP and UDP that are not translated; false, and nothing
-/// appended, of all else.
+/// Appends `network` and the two ends.
 #[inline(always)]
 fn put_flow(
     line: &mut Line<'_>,
     site: &Site,
     namer: &mut Namer,
     glance: &Glance<'_>,
-    other: Option<Others>,
+    others: Option<Others>,
     ready: &Ready<'_>,
-) -> bool {
+) {
     let (src, dst, proto) = (glance.src, glance.dst, glance.proto);
-    let Some(ports) = glance.ports else { return false };
-    let own = ((src, ports.src), (dst, ports.dst));
-    if other.is_some_and(|other| other != own) {
-        return false;
-    }
-    let tuple = Tuple { src, dst, proto, ports: Some((ports.src, ports.dst)), icmp: None };
-    let (Some(name), proto::TCP | proto::UDP) = (namer.name(&tuple), proto) else { return false };
     match glance.family {
-        Family::Inet => line.put(br#","network":{"type":"ipv4","transport":""#),
-        Family::Inet6 => line.put(br#","network":{"type":"ipv6","transport":""#),
+        Family::Inet => line.put(br#","network":{"type":"ipv4""#),
+        Family::Inet6 => line.put(br#","network":{"type":"ipv6""#),
     }
     match proto {
-        proto::TCP => line.put(br#"tcp","iana_number":"6","community_id":""#),
-        _ => line.put(br#"udp","iana_number":"17","community_id":""#),
+        proto::TCP => line.put(br#","transport":"tcp","iana_number":"6""#),
+        proto::UDP => line.put(br#","transport":"udp","iana_number":"17""#),
+        _ => {
+            if let Some(name) = proto::name(proto) {
+                line.put(br#","transport":""#);
+                line.bytes(name.as_bytes());
+                line.put(b"\"");
+            }
+            line.put(br#","iana_number":""#);
+            line.dec(proto);
+            line.put(b"\"");
+        }
     }
-    line.put(name);
-    line.put(b"\"");
+    let ports = glance.ports.map(|ports| (ports.src, ports.dst));
+    let tuple = Tuple { src, dst, proto, ports, icmp: glance.icmp() };
+    if let Some(name) = namer.name(&tuple) {
+        line.put(br#","community_id":""#);
+        line.put(name);
+        line.put(b"\"");
+    }
     match site.way(Some(src), Some(dst)) {
         Some(way) => {
             line.put(br#","direction":""#);
@@ -215,24 +218,70 @@ fn put_flow(
     }
     line.put(br#","bytes":"#);
     line.dec(glance.len);
+    let (sport, dport) = (ports.map(|ports| ports.0), ports.map(|ports| ports.1));
+    let (other_src, other_dst) = (others.map(|others| others.0), others.map(|others| others.1));
     line.put(br#","packets":1},"source":{"address":""#);
-    let first = line.ip(src);
-    line.put(br#"","ip":""#);
-    line.again(first);
-    line.put(br#"","port":"#);
-    line.dec(ports.src);
+    let first = put_side(line, src, sport, other_src);
     line.put(br#"},"destination":{"address":""#);
-    let second = line.ip(dst);
-    line.put(br#"","ip":""#);
-    line.again(second);
-    line.put(br#"","port":"#);
-    line.dec(ports.dst);
+    let second = put_side(line, dst, dport, other_dst);
     line.put(br#"},"related":{"ip":[""#);
-    line.again(first);
+    line.ip(&first.own);
     if src != dst {
         line.put(br#"",""#);
-        line.again(second);
+        line.ip(&second.own);
+    }
+    if let Some((nat, text)) = first.nat.filter(|(nat, _)| ![src, dst].contains(nat)) {
+        line.put(br#"",""#);
+        line.ip(&text);
+        if second.nat.is_some_and(|(other, _)| other == nat) {
+            line.put(br#""]}"#);
+            return;
+        }
+    }
+    if let Some((_, text)) = second.nat.filter(|(nat, _)| ![src, dst].contains(nat)) {
+        line.put(br#"",""#);
+        line.ip(&text);
     }
     line.put(br#""]}"#);
-    true
+}
+
+/// The addresses of an end.
+struct Side {
+    own: Address,
+    /// The one on the other side of a translation, if there is one.
+    nat: Option<(IpAddr, Address)>,
+}
+
+/// Appends an end behind its first quote; the object is left open.
+#[inline(always)]
+fn put_side(
+    line: &mut Line<'_>,
+    ip: IpAddr,
+    port: Option<u16>,
+    other: Option<(IpAddr, u16)>,
+) -> Side {
+    let own = Address::new(ip);
+    line.ip(&own);
+    line.put(br#"","ip":""#);
+    line.ip(&own);
+    match port {
+        Some(port) => {
+            line.put(br#"","port":"#);
+            line.dec(port);
+        }
+        None => line.put(b"\""),
+    }
+    let Some((nat, other)) = translated((ip, port), other) else { return Side { own, nat: None } };
+    line.put(br#","nat":{"ip":""#);
+    let text = Address::new(nat);
+    line.ip(&text);
+    match other {
+        Some(other) => {
+            line.put(br#"","port":"#);
+            line.dec(other);
+            line.put(b"}");
+        }
+        None => line.put(br#""}"#),
+    }
+    Side { own, nat: Some((nat, text)) }
 }

@@ -5,9 +5,9 @@ use super::describe::{Emit, Origin, describe_header, describe_transport, key};
 use super::{Writer, address, push_members};
 use crate::event::Frame;
 use crate::glance::Glance;
-use crate::packet::{TcpFlags, proto};
+use crate::packet::{Icmp, TcpFlags, proto};
 use crate::pf::Family;
-use crate::text::line::{Line, Room};
+use crate::text::line::{Address, Line, Room};
 use crate::time::Clock;
 use crate::wire::pflog::Pflog;
 
@@ -83,23 +83,24 @@ fn put_ends(line: &mut Line<'_>, frame: &Frame<'_>, glance: &Glance<'_>) {
     let other = glance.other(frame);
     if let Some((other, family)) = other.and_then(|other| Some((other, other.family?))) {
         let (saddr, daddr) = (address(other.saddr, family), address(other.daddr, family));
+        let (first, second) = (Address::new(saddr), Address::new(daddr));
         line.put(br#","saddr":""#);
-        let first = line.ip(saddr);
+        line.ip(&first);
         line.put(br#"","daddr":""#);
-        let second = line.ip(daddr);
+        line.ip(&second);
         line.put(br#"","sport":"#);
         line.dec(other.sport);
         line.put(br#","dport":"#);
         line.dec(other.dport);
         begin(line);
-        line.ip_or_again(src, saddr, first);
+        line.ip(&if src == saddr { first } else { Address::new(src) });
         line.put(br#"","dst":""#);
-        line.ip_or_again(dst, daddr, second);
+        line.ip(&if dst == daddr { second } else { Address::new(dst) });
     } else {
         begin(line);
-        line.ip(src);
+        line.ip(&Address::new(src));
         line.put(br#"","dst":""#);
-        line.ip(dst);
+        line.ip(&Address::new(dst));
     }
     match glance.proto {
         proto::TCP => line.put(br#"","proto":"tcp","proto_num":6"#),
@@ -144,13 +145,16 @@ pub(in crate::sink) fn put_transport(line: &mut Line<'_>, glance: &Glance<'_>) -
             line.put(b"}");
             true
         }
-        (proto::ICMP | proto::ICMP6, None) if !glance.is_fragment() => {
-            let Some(&[kind, code]) = payload.first_chunk() else { return false };
-            line.put(br#","icmp":{"type":"#);
-            line.dec(kind);
-            line.put(br#","code":"#);
-            line.dec(code);
-            line.put(b"}");
+        (proto::ICMP | proto::ICMP6, _) => {
+            if let Some(Icmp { kind, code }) = glance.icmp() {
+                line.put(br#","icmp":{"type":"#);
+                line.dec(kind);
+                if let Some(code) = code {
+                    line.put(br#","code":"#);
+                    line.dec(code);
+                }
+                line.put(b"}");
+            }
             true
         }
         _ => false,

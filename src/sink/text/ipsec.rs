@@ -87,7 +87,8 @@ fn push_ah_header(out: &mut Vec<u8>, header: Fields<'_>, options: &Options) -> O
 /// True if a datagram may be one of [`push_udp`]'s.
 #[inline]
 pub(super) fn is_on(ports: Ports) -> bool {
-    [ports.src, ports.dst].iter().any(|port| ISAKMP.contains(port) || *port == NAT_T)
+    let is = |port| ISAKMP.map(|isakmp| isakmp == port).contains(&true) || port == NAT_T;
+    is(ports.src) || is(ports.dst)
 }
 
 /// Appends IKE, encapsulated ESP or a keep-alive, if the datagram is one by its ports; false if

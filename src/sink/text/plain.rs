@@ -8,7 +8,7 @@ use crate::packet::{Ports, proto};
 use crate::pf::Family;
 use crate::sink::page::Page;
 use crate::sink::text::{Options, ipsec, tcp};
-use crate::text::line::Line;
+use crate::text::line::{Address, Line};
 
 const UDP_HEADER_LEN: usize = 8;
 
@@ -74,11 +74,11 @@ impl Flow<'_> {
             Some(Family::Inet6) => line.put(b"IP6 "),
             None => {}
         }
-        line.ip(self.src);
+        line.ip(&Address::new(self.src));
         line.put(b".");
         line.dec(self.ports.src);
         line.put(b" > ");
-        line.ip(self.dst);
+        line.ip(&Address::new(self.dst));
         line.put(b".");
         line.dec(self.ports.dst);
         line.put(b": ");
