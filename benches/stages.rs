@@ -26,14 +26,13 @@ use pfscope::decode::decode;
 use pfscope::filter::Filter;
 use pfscope::glance::Glance;
 use pfscope::packet::Packet;
-use pfscope::pf::SyncAction;
 use pfscope::sink::Sink;
 use pfscope::sink::ecs::{Ecs, Version};
 use pfscope::sink::json::{Json, Origin};
 use pfscope::sink::page::{Binder, Page};
 use pfscope::sink::site::Site;
 use pfscope::sink::text::{Options, Text};
-use pfscope::states::{Facts, Op, Table};
+use pfscope::states::{Facts, Ops, Table};
 use pfscope::summary::{self, Summary};
 use pfscope::time::{Precision, TimeStyle, Timestamp};
 use pfscope::vici::codec::{self, Elements};
@@ -210,14 +209,20 @@ fn packets(layout: Layout, action: Action, count: u32) -> Vec<Vec<u8>> {
 }
 
 /// The messages of packets as the table takes them.
-fn ops(packets: &[Vec<u8>]) -> Vec<Op> {
-    let mut ops = Vec::new();
+fn ops(packets: &[Vec<u8>]) -> Ops {
+    let mut ops = Ops::default();
     for packet in packets {
         let header = pfsync::parse(packet, packet.len()).unwrap();
+        assert_eq!(header.fault(), None);
         let facts = Facts::bare(Timestamp(0), header.version, header.layout, packet.len());
-        ops.extend(header.messages().map(|message| Op::of(facts, &message.unwrap())));
+        ops.add(facts, Some(&header));
     }
     ops
+}
+
+fn apply(table: &mut Table, ops: &Ops) {
+    let groups = ops.groups();
+    groups.for_each(|group| table.apply(&group, |_, outcome| _ = black_box(outcome)));
 }
 
 fn pfsync_stages(c: &mut Criterion) {
@@ -242,29 +247,23 @@ fn pfsync_stages(c: &mut Criterion) {
     group.throughput(Throughput::Elements(STATES.into())).sample_size(10);
     let inserts = ops(&packets(Layout::OpenBsd6, Action::Ins, STATES));
     let updates = ops(&packets(Layout::OpenBsd6, Action::UpdC, STATES));
-    assert!(inserts.iter().all(|op| op.action == SyncAction::Ins));
+    let room = STATES as usize;
     let filled = |mut table: Table| {
-        inserts.iter().for_each(|op| _ = table.apply(op));
-        assert_eq!(table.len(), inserts.len());
+        apply(&mut table, &inserts);
+        assert_eq!(table.counters().inserted, u64::from(STATES));
         table
     };
-    let room = inserts.len();
     group.bench_function("insert", |b| b.iter(|| black_box(filled(Table::new(room))).len()));
     group.bench_function("insert-flows", |b| {
         b.iter(|| black_box(filled(Table::with_flows(room))).len());
     });
     let mut table = filled(Table::new(room));
     group.bench_function("update", |b| {
-        b.iter(|| {
-            for some in updates.chunks(17) {
-                table.expect(some);
-                some.iter().for_each(|op| _ = black_box(table.apply(op)));
-            }
-        });
+        b.iter(|| apply(&mut table, &updates));
     });
     group.finish();
     for (name, table) in [("without", Table::new(room)), ("with", Table::with_flows(room))] {
-        let bytes = filled(table).memory() / inserts.len();
+        let bytes = filled(table).memory() / room;
         eprintln!("pfsync: {bytes} bytes a state {name} the index of flows");
     }
 }

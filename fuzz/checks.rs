@@ -32,7 +32,7 @@ use pfscope::sink::ocsf::Ocsf;
 use pfscope::sink::page::{Binder, Page};
 use pfscope::sink::site::Site;
 use pfscope::sink::text::{self, Text};
-use pfscope::states::{Effect, Entry, Facts, Op, Sort, Table, Verbosity, push_state};
+use pfscope::states::{Effect, Entry, Facts, Ops, Sort, Table, Verbosity, push_state};
 use pfscope::summary::{Options, Summary};
 use pfscope::time::{Precision, TimeStyle, Timestamp};
 use pfscope::vici::codec::{self, Elements, Segments};
@@ -110,6 +110,7 @@ pub fn frame(data: &[u8]) {
         if let Some(packet) = &event.pfsync {
             // Looked for without decoding, and met by decoding.
             assert_eq!(packet.fault(), packet.messages().find_map(Result::err));
+            updates(packet);
         }
         if let Some(glance) = Glance::of(&event.frame, Writer::new(ByteOrder::Little)) {
             let packet = event.packet.expect("a glance is of a packet");
@@ -298,6 +299,25 @@ pub fn summary(data: &[u8]) {
     assert_eq!(json(a), json(whole));
 }
 
+/// Compressed updates by themselves are those among the messages, and leave the others as they are.
+fn updates(packet: &pfsync::Pfsync<'_>) {
+    let (mut messages, mut all) = (packet.messages(), packet.messages());
+    loop {
+        if let Some((action, updates)) = messages.updates() {
+            for update in updates {
+                let message = all.next().and_then(Result::ok).expect("it is there");
+                let body = pfsync::Body::Compressed(update);
+                assert_eq!((message.action, message.body), (action, body));
+            }
+        }
+        let next = messages.next();
+        assert_eq!(next, all.next());
+        if next.is_none() {
+            break;
+        }
+    }
+}
+
 /// What becomes of a table: sizes, counters that only grow, every state once.
 struct Watched {
     table: Table,
@@ -385,10 +405,12 @@ pub fn states(data: &[u8]) {
         };
         if let Ok(header) = pfsync::parse(&packet, packet.len()) {
             let facts = Facts::bare(ts, header.version, header.layout, packet.len());
-            for message in header.messages().map_while(Result::ok).take(64) {
-                let op = Op::of(facts, &message);
-                let outcome = watched.table.apply(&op);
-                assert!(outcome.regression.is_none() || outcome.effect == Effect::Updated);
+            let mut ops = Ops::default();
+            ops.add(facts, Some(&header));
+            for message in ops.messages() {
+                watched.table.apply(&message, |_, outcome| {
+                    assert!(outcome.regression.is_none() || outcome.effect == Effect::Updated);
+                });
                 watched.check();
             }
         }

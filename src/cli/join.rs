@@ -14,7 +14,7 @@ use crate::capture::{Batch, Belongs, Records};
 use crate::decode::decode;
 use crate::event::{Event, Flow};
 use crate::packet::{Packet, Transport};
-use crate::states::{Facts, Op, Table};
+use crate::states::{Facts, Table};
 use crate::time::Timestamp;
 use crate::wire::link::LinkType;
 use crate::wire::state::{End, Ends};
@@ -178,10 +178,7 @@ impl Feed {
 /// Tells the table the messages of a pfsync packet; true if it is one.
 fn tell(table: &mut Table, event: &Event<'_>) -> bool {
     let Some(packet) = &event.pfsync else { return false };
-    let facts = Facts::of(event);
-    for message in packet.messages().map_while(Result::ok) {
-        table.apply(&Op::of(facts, &message));
-    }
+    table.tell(Facts::of(event), packet);
     true
 }
 

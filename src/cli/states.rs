@@ -19,7 +19,7 @@ use crate::event::{Event, Frame, Kind};
 use crate::filter::Filter;
 use crate::pf::SyncAction;
 use crate::sink::json;
-use crate::states::{Entry, Facts, Guard, Health, Op, Sort, Table, Verbosity, push_state};
+use crate::states::{Entry, Facts, Guard, Health, Ops, Sort, Table, Verbosity, push_state};
 use crate::time::{Clock, Precision, Timestamp};
 use crate::wire::link::LinkType;
 use crate::wire::pfsync::{Body, Message};
@@ -33,10 +33,9 @@ struct Decoder {
 /// What a batch tells the table.
 #[derive(Default)]
 struct Told {
-    /// Packets, each with the number of its messages in `ops`.
-    packets: Vec<(Facts, usize)>,
-    ops: Vec<Op>,
+    ops: Ops,
     frames: u64,
+    packets: u64,
     undecoded: Undecoded,
 }
 
@@ -44,17 +43,12 @@ impl Work for Decoder {
     type Output = Told;
 
     fn work(&mut self, batch: &Batch, writers: &[Writer], output: &mut Told) {
-        output.packets.clear();
         output.ops.clear();
         output.frames = batch.records.len() as u64;
+        output.packets = 0;
         output.undecoded = self.selection.each(batch, writers, |event| {
-            let facts = Facts::of(event);
-            let before = output.ops.len();
-            if let Some(packet) = &event.pfsync {
-                let messages = packet.messages().map_while(Result::ok);
-                output.ops.extend(messages.map(|message| Op::of(facts, &message)));
-            }
-            output.packets.push((facts, output.ops.len() - before));
+            output.ops.add(Facts::of(event), event.pfsync.as_ref());
+            output.packets += 1;
         });
     }
 }
@@ -69,29 +63,25 @@ struct Follower {
 
 impl Follower {
     fn consume(&mut self, told: &Told) -> Consumed {
-        let mut ops = &*told.ops;
         let mut flow = ControlFlow::Continue(());
-        for (facts, messages) in &told.packets {
-            if self.at.is_some_and(|at| facts.ts > at) {
+        let Self { table, health, guard, at } = self;
+        for packet in told.ops.packets() {
+            let facts = packet.facts;
+            if at.is_some_and(|at| facts.ts > at) {
                 flow = ControlFlow::Break(());
                 break;
             }
-            self.health.frame(facts);
-            for suspicion in self.guard.check(facts) {
-                self.health.suspect(suspicion, facts.ts);
+            health.frame(facts);
+            for suspicion in guard.check(facts) {
+                health.suspect(suspicion, facts.ts);
             }
-            let (these, rest) = ops.split_at_checked(*messages).unwrap_or((ops, &[]));
-            ops = rest;
-            self.table.expect(these);
-            for op in these {
-                let outcome = self.table.apply(op);
-                self.health.message(op, &outcome);
-                if let Some(suspicion) = self.guard.follow(op) {
-                    self.health.suspect(suspicion, facts.ts);
-                }
+            for group in packet.groups() {
+                health.messages(&group);
+                table.apply(&group, |op, outcome| health.outcome(&group, op, outcome));
+                guard.follow(&group, |suspicion| health.suspect(suspicion, facts.ts));
             }
         }
-        let (packets, undecoded) = (told.packets.len() as u64, told.undecoded.clone());
+        let (packets, undecoded) = (told.packets, told.undecoded.clone());
         Consumed { frames: told.frames, packets, undecoded, flow }
     }
 }

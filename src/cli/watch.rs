@@ -6,21 +6,26 @@ use std::net::IpAddr;
 use crate::capture::{Batch, Suspected};
 use crate::decode::decode;
 use crate::packet::proto;
-use crate::states::{Facts, Guard, Op};
+use crate::states::{Facts, Guard, Ops};
 use crate::wire::writer::Writer;
 
 /// Looks for packets that the firewalls did not send, or not so.
-pub(super) struct Watch(Option<Guard>);
+pub(super) struct Watch {
+    guard: Option<Guard>,
+    /// The messages of a packet.
+    ops: Ops,
+}
 
 impl Watch {
     /// With the firewalls' addresses; without any nothing is looked at.
     pub(super) fn new(peers: &[IpAddr]) -> Self {
-        Self((!peers.is_empty()).then(|| Guard::new(peers.to_vec())))
+        let guard = (!peers.is_empty()).then(|| Guard::new(peers.to_vec()));
+        Self { guard, ops: Ops::default() }
     }
 
     /// Marks the suspicious frames of a batch.
     pub(super) fn prepare(&mut self, batch: &mut Batch) {
-        let Some(guard) = &mut self.0 else { return };
+        let Some(guard) = &mut self.guard else { return };
         let mut suspected = std::mem::take(&mut batch.suspected);
         suspected.clear();
         for (_, interface, frame) in batch.frames() {
@@ -32,10 +37,10 @@ impl Watch {
             let facts = Facts::of(&event);
             let frame = frame.number;
             suspected.extend(guard.check(&facts).map(|what| Suspected { frame, what }));
-            for message in event.pfsync.iter().flat_map(|packet| packet.messages()) {
-                let Ok(message) = message else { break };
-                let what = guard.follow(&Op::of(facts, &message));
-                suspected.extend(what.map(|what| Suspected { frame, what }));
+            self.ops.clear();
+            self.ops.add(facts, event.pfsync.as_ref());
+            for group in self.ops.groups() {
+                guard.follow(&group, |what| suspected.push(Suspected { frame, what }));
             }
         }
         batch.suspected = suspected;

@@ -6,19 +6,23 @@
 use crate::capture::Batch;
 use crate::decode::decode;
 use crate::event::Named;
-use crate::states::{Facts, Op, Table};
+use crate::states::{Facts, Ops, Table};
 use crate::wire::link::LinkType;
 use crate::wire::pfsync::Body;
 use crate::wire::writer::Writer;
 
 /// Finds the states of a source, whose batches it sees in their order.
 #[derive(Debug)]
-pub struct Names(Table);
+pub struct Names {
+    table: Table,
+    /// The messages of a packet.
+    ops: Ops,
+}
 
 impl Names {
     /// Keeps so many states at most: the least recently updated are forgotten first.
     pub fn new(max_states: usize) -> Self {
-        Self(Table::new(max_states))
+        Self { table: Table::new(max_states), ops: Ops::default() }
     }
 
     /// Finds the states that messages of the batch only name.
@@ -36,15 +40,17 @@ impl Names {
             }
             let event = decode(frame, interface.order, Writer::new(interface.order));
             let Some(packet) = &event.pfsync else { continue };
-            let facts = Facts::of(&event);
-            for message in packet.messages().map_while(Result::ok) {
+            self.ops.clear();
+            self.ops.add(Facts::of(&event), Some(packet));
+            let ops = self.ops.messages();
+            for (message, op) in packet.messages().map_while(Result::ok).zip(ops) {
                 let ids = match &message.body {
                     Body::Ids { ids, .. } => Some(*ids),
                     Body::Compressed(update) => Some(update.ids),
                     _ => None,
                 };
                 // What it deletes is there until it is applied.
-                if let Some(entry) = ids.and_then(|ids| self.0.get(ids)) {
+                if let Some(entry) = ids.and_then(|ids| self.table.get(ids)) {
                     let state = entry.state();
                     found.push(Named {
                         frame: frame.number,
@@ -55,7 +61,7 @@ impl Names {
                         stack: state.stack_ends(),
                     });
                 }
-                self.0.apply(&Op::of(facts, &message));
+                self.table.apply(&op, |_, _| {});
             }
         }
         batch.named = found;

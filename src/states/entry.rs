@@ -7,37 +7,43 @@ use crate::time::Timestamp;
 use crate::wire::state::{Ids, State};
 
 use super::lifetime::GRACE_S;
-use super::record::Record;
+use super::record::{Record, Rest};
 
 /// A state of the table, at the table's time.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'t> {
     record: &'t Record,
+    rest: &'t Rest,
     now: Timestamp,
     sender: Option<IpAddr>,
 }
 
 impl<'t> Entry<'t> {
-    pub(super) const fn new(record: &'t Record, now: Timestamp, sender: Option<IpAddr>) -> Self {
-        Self { record, now, sender }
+    pub(super) const fn new(
+        (record, rest): (&'t Record, &'t Rest),
+        now: Timestamp,
+        sender: Option<IpAddr>,
+    ) -> Self {
+        Self { record, rest, now, sender }
     }
 
     /// Its name.
     pub const fn ids(&self) -> Ids {
-        self.record.whole.ids()
+        self.record.ids()
     }
 
     /// The state as it was last sent, with age and end counted on to the table's time. What only
     /// the newer layouts have (`extra`) is not kept.
     pub fn state(&self) -> State<'t> {
-        State { creation_s: self.age_s(), expire_s: self.expires_s(), ..self.record.whole.state() }
+        let state = self.rest.state(self.record);
+        State { creation_s: self.age_s(), expire_s: self.expires_s(), ..state }
     }
 
     /// Age in seconds.
     pub fn age_s(&self) -> u32 {
         let since = self.now.0.saturating_sub(self.record.counted.0) / 1_000_000_000;
         let since = u32::try_from(since.max(0)).unwrap_or(u32::MAX);
-        self.record.whole.creation_s.saturating_add(since)
+        self.rest.base.creation_s.saturating_add(since)
     }
 
     /// Seconds until it ends.
@@ -79,26 +85,26 @@ impl<'t> Entry<'t> {
 
     /// Packets of both directions.
     pub fn packets(&self) -> u64 {
-        let [a, b] = self.record.whole.packets;
+        let [a, b] = self.rest.base.packets;
         a.saturating_add(b)
     }
 
     /// Bytes of both directions.
     pub fn bytes(&self) -> u64 {
-        let [a, b] = self.record.whole.bytes;
+        let [a, b] = self.rest.base.bytes;
         a.saturating_add(b)
     }
 
     /// Packets a second between the last two messages with counters, once there are two.
     /// Compressed updates have none.
     pub fn packets_per_s(&self) -> Option<f32> {
-        let [packets, _] = self.record.rates;
+        let [packets, _] = self.rest.rates;
         (packets >= 0.0).then_some(packets)
     }
 
     /// Bytes a second between the last two messages with counters, once there are two.
     pub fn bytes_per_s(&self) -> Option<f32> {
-        let [_, bytes] = self.record.rates;
+        let [_, bytes] = self.rest.rates;
         (bytes >= 0.0).then_some(bytes)
     }
 }
@@ -129,8 +135,8 @@ impl Sort {
                 Self::Bytes => b.bytes().cmp(&a.bytes()),
                 Self::Packets => b.packets().cmp(&a.packets()),
                 Self::Rate => {
-                    let [_, a] = a.record.rates;
-                    let [_, b] = b.record.rates;
+                    let [_, a] = a.rest.rates;
+                    let [_, b] = b.rest.rates;
                     b.total_cmp(&a)
                 }
             };

@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 use crate::wire::state::Ends;
 
 use super::list::{FLOW, Link, List, NIL, Slab};
-use super::record::Record;
+use super::record::{Record, Rest};
 
 /// States with the same addresses that are looked at, at most.
 const LOOKS: usize = 64;
@@ -49,15 +49,15 @@ impl Flow {
         Self { proto, hosts }
     }
 
-    fn of(record: &Record, side: Side) -> Option<Self> {
-        let state = record.whole.state();
+    fn of((record, rest): (&Record, &Rest), side: Side) -> Option<Self> {
+        let state = rest.state(record);
         let (Ends { src, dst }, proto) = match side {
             Side::Wire => (state.wire_ends(), state.wire.proto),
             Side::Stack => (state.stack_ends(), state.stack.proto),
         };
         let flow = Self::new(proto, (src.addr?, src.port), (dst.addr?, dst.port));
         // Without translation one entry is enough.
-        (side == Side::Wire || Self::of(record, Side::Wire) != Some(flow)).then_some(flow)
+        (side == Side::Wire || Self::of((record, rest), Side::Wire) != Some(flow)).then_some(flow)
     }
 }
 
@@ -67,13 +67,16 @@ impl Flows {
     }
 
     fn head(&self, slab: &Slab, at: usize, side: Side, flow: Flow) -> Option<u32> {
-        let same = |&slot: &u32| slab.get(slot).and_then(|r| Flow::of(r, side)) == Some(flow);
+        let same =
+            |&slot: &u32| slab.both(slot).and_then(|state| Flow::of(state, side)) == Some(flow);
         self.heads.get(at)?.find(self.hasher.hash_one(flow), same).copied()
     }
 
     pub(super) fn insert(&mut self, slab: &mut Slab, slot: u32) {
         for (at, side) in SIDES.into_iter().enumerate() {
-            let Some(flow) = slab.get(slot).and_then(|r| Flow::of(r, side)) else { continue };
+            let Some(flow) = slab.both(slot).and_then(|state| Flow::of(state, side)) else {
+                continue;
+            };
             let old = self.head(slab, at, side, flow);
             let hash = self.hasher.hash_one(flow);
             let Some(heads) = self.heads.get_mut(at) else { continue };
@@ -84,7 +87,7 @@ impl Flows {
                 None => {
                     let hasher = &self.hasher;
                     let rehash = |&slot: &u32| {
-                        let flow = slab.get(slot).and_then(|r| Flow::of(r, side));
+                        let flow = slab.both(slot).and_then(|state| Flow::of(state, side));
                         flow.map_or(0, |flow| hasher.hash_one(flow))
                     };
                     heads.insert_unique(hash, slot, rehash);
@@ -95,7 +98,9 @@ impl Flows {
 
     pub(super) fn remove(&mut self, slab: &mut Slab, slot: u32) {
         for (at, side) in SIDES.into_iter().enumerate() {
-            let Some(flow) = slab.get(slot).and_then(|r| Flow::of(r, side)) else { continue };
+            let Some(flow) = slab.both(slot).and_then(|state| Flow::of(state, side)) else {
+                continue;
+            };
             let Link { prev, next } = slab.link(slot, FLOW + at);
             let mut chain = List { head: if prev == NIL { slot } else { NIL }, tail: NIL };
             chain.remove(slab, FLOW + at, slot);
@@ -123,10 +128,9 @@ impl Flows {
                 .take(LOOKS)
         });
         chains.max_by_key(|&slot| {
-            slab.get(slot).map(|record| {
-                let Record { whole, last, .. } = record;
-                let translates = Flow::of(record, Side::Stack).is_some();
-                (translates, *last, whole.ids())
+            slab.both(slot).map(|(record, rest)| {
+                let translates = Flow::of((record, rest), Side::Stack).is_some();
+                (translates, record.last, record.ids())
             })
         })
     }

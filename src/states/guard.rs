@@ -8,7 +8,8 @@ use crate::pf::SyncAction;
 use crate::text::push_ip;
 use crate::time::Timestamp;
 
-use super::op::{Facts, Op};
+use super::facts::Facts;
+use super::op::Group;
 
 /// `PFSYNC_DFLTTL`: receivers drop packets with another.
 pub const TTL: u8 = 255;
@@ -148,26 +149,36 @@ impl Guard {
         .flatten()
     }
 
-    /// Learns whose creatorid is whose; what is suspicious about a message by those before it.
-    /// Said once of each creatorid.
-    pub fn follow(&mut self, op: &Op) -> Option<Suspicion> {
-        let creatorid = op.creatorid()?;
-        let sender = op.facts.sender?;
-        let legitimate = self.check(&op.facts).next().is_none();
+    /// Learns whose creatorid is whose; hands on what is suspicious about messages by those before
+    /// them. Of a creatorid that is said once, of clears each time.
+    pub fn follow(&mut self, group: &Group<'_>, mut suspect: impl FnMut(Suspicion)) {
+        let Some(sender) = group.facts.sender else { return };
+        for (creatorid, messages) in group.by_creator() {
+            let Some(creatorid) = creatorid else { continue };
+            let Some(suspicion) = self.learn(creatorid, sender, group) else { continue };
+            // What else there is to learn of them, the first has told.
+            let times = if group.action == SyncAction::Clr { messages.len() } else { 1 };
+            (0..times).for_each(|_| suspect(suspicion));
+        }
+    }
+
+    fn learn(&mut self, creatorid: u32, sender: IpAddr, group: &Group<'_>) -> Option<Suspicion> {
+        let (facts, action) = (group.facts, group.action);
+        let legitimate = self.check(facts).next().is_none();
         if legitimate && (self.since.len() < BOUND || self.since.contains_key(&sender)) {
-            self.since.entry(sender).or_insert(op.facts.ts);
+            self.since.entry(sender).or_insert(facts.ts);
         }
         let known = self.creators.get(&creatorid).copied();
-        let announces = op.action == SyncAction::Bus;
-        let makes = matches!(op.action, SyncAction::Ins | SyncAction::Oins);
-        if op.action == SyncAction::Clr {
+        let announces = action == SyncAction::Bus;
+        let makes = matches!(action, SyncAction::Ins | SyncAction::Oins);
+        if action == SyncAction::Clr {
             let foreign = matches!(known, Some(Owner::One(owner)) if owner != sender);
             return (legitimate && foreign).then_some(Suspicion::Clear(creatorid));
         }
         if !announces && !makes || known.is_none() && self.creators.len() >= BOUND {
             return None;
         }
-        let age = self.since.get(&sender).map(|since| op.facts.ts.0.saturating_sub(since.0));
+        let age = self.since.get(&sender).map(|since| facts.ts.0.saturating_sub(since.0));
         let early = age.is_some_and(|age| age <= LEARNING_S.saturating_mul(1_000_000_000));
         if legitimate && (announces || early) {
             let owner = match known {

@@ -11,10 +11,11 @@ use crate::time::Timestamp;
 use crate::wire::pfsync::Layout;
 use crate::wire::state::Ids;
 
+use super::facts::Facts;
 use super::guard::Suspicion;
-use super::op::{Facts, Op, What};
+use super::op::{Group, Op, What};
+use super::outcome::{Effect, Outcome};
 use super::regression::Regression;
-use super::table::{Effect, Outcome};
 
 mod finding;
 mod judge;
@@ -157,25 +158,38 @@ impl Health {
         }
     }
 
-    /// A message, and what it did to the table.
-    pub fn message(&mut self, op: &Op, outcome: &Outcome) {
-        let ts = op.facts.ts;
-        let bulk = self.nodes.get_mut(&op.facts.sender).and_then(|node| {
-            node.message(op);
+    /// Messages of a packet.
+    pub fn messages(&mut self, group: &Group<'_>) {
+        let bulk = self.nodes.get_mut(&group.facts.sender).and_then(|node| {
+            node.messages(group);
             node.bulk
         });
-        if let Some(creatorid) = op.creatorid() {
-            self.creator(creatorid, op);
+        for (creatorid, messages) in group.by_creator() {
+            if let Some(creatorid) = creatorid {
+                self.creator(creatorid, &messages);
+            }
         }
-        let stray = u64::from(self.is_stray(op));
-        let updates = matches!(op.action, SyncAction::Upd | SyncAction::Oupd);
-        let in_bulk = bulk.and_then(|id| self.creators.get_mut(&id)?.bulks.last_mut());
-        match (in_bulk, outcome.effect) {
-            (Some(bulk), _) if updates => add(&mut bulk.states, 1),
-            (None, Effect::Adopted) => add(&mut self.strays, stray),
-            (_, Effect::Orphan) => add(&mut self.orphans, 1),
+        if is_update(group.action)
+            && let Some(bulk) = bulk.and_then(|id| self.creators.get_mut(&id)?.bulks.last_mut())
+        {
+            add(&mut bulk.states, group.len() as u64);
+        }
+    }
+
+    /// What one of them did to the table.
+    #[inline]
+    pub fn outcome(&mut self, group: &Group<'_>, op: &Op, outcome: &Outcome) {
+        match outcome.effect {
+            Effect::Adopted => self.stray(group, op),
+            Effect::Orphan => add(&mut self.orphans, 1),
             _ => {}
         }
+        if outcome.regression.is_some() || outcome.burst >= judge::STORM {
+            self.trouble(group.facts.ts, op, outcome);
+        }
+    }
+
+    fn trouble(&mut self, ts: Timestamp, op: &Op, outcome: &Outcome) {
         if let Some(regression) = outcome.regression {
             let count = self.regressions.map_or(0, |known| known.count).saturating_add(1);
             self.regressions = Some(Trouble { count, last: regression, ts });
@@ -191,18 +205,24 @@ impl Health {
         }
     }
 
-    /// True if the state began after the first packet that was seen.
-    fn is_stray(&self, op: &Op) -> bool {
-        let (What::Whole(whole), Some(first)) = (&op.what, self.first) else { return false };
-        let watched = op.facts.ts.split().0.saturating_sub(first.split().0);
+    /// An update of an unknown state, which is a stray if it began after the first packet that was
+    /// seen, and no bulk update tells of it.
+    fn stray(&mut self, group: &Group<'_>, op: &Op) {
+        let bulk = self.nodes.get(&group.facts.sender).and_then(|node| node.bulk);
+        let told = bulk.and_then(|id| self.creators.get(&id)?.bulks.last()).is_some();
+        let (What::Whole { at, .. }, Some(first), false) = (op.what, self.first, told) else {
+            return;
+        };
+        let watched = group.facts.ts.split().0.saturating_sub(first.split().0);
+        let age_s = group.whole(at).map_or(0, |whole| whole.base.creation_s);
         // Both times are cut to seconds.
-        i64::from(whole.creation_s) < watched.saturating_sub(1)
+        add(&mut self.strays, u64::from(i64::from(age_s) < watched.saturating_sub(1)));
     }
 
-    fn creator(&mut self, creatorid: u32, op: &Op) {
-        let ts = op.facts.ts;
+    fn creator(&mut self, creatorid: u32, group: &Group<'_>) {
+        let ts = group.facts.ts;
         if self.creators.len() >= CREATORS && !self.creators.contains_key(&creatorid) {
-            add(&mut self.other_messages, 1);
+            add(&mut self.other_messages, group.len() as u64);
             return;
         }
         let creator = self
@@ -210,9 +230,13 @@ impl Health {
             .entry(creatorid)
             .or_insert_with(|| Creator { first: ts, ..Creator::default() });
         creator.last = creator.last.max(ts);
-        creator.messages.add(op.action, u64::from(op.messages));
-        if let What::Bus { status, .. } = op.what {
-            creator.bulk(status, ts);
+        creator.messages.add(group.action, group.count());
+        if group.action == SyncAction::Bus {
+            for op in group.ops {
+                if let What::Bus(status) = op.what {
+                    creator.bulk(status, ts);
+                }
+            }
         }
     }
 
@@ -225,35 +249,39 @@ impl Health {
 }
 
 impl Node {
-    fn message(&mut self, op: &Op) {
-        let (ts, n) = (op.facts.ts, u64::from(op.messages));
-        self.messages.add(op.action, n);
-        match (op.action, &op.what) {
-            (SyncAction::UpdReq, _) => {
-                self.requests.add(ts, n);
-                if op.creatorid().is_none() {
-                    add(&mut self.asked, 1);
-                    // It would not ask again if it had been answered.
-                    add(&mut self.unanswered, u64::from(self.asking.is_some()));
-                    self.asking = Some(ts);
-                }
+    fn messages(&mut self, group: &Group<'_>) {
+        let (ts, n) = (group.facts.ts, group.count());
+        self.messages.add(group.action, n);
+        if group.action == SyncAction::UpdReq {
+            self.requests.add(ts, n);
+            for _ in group.ops.iter().filter(|op| op.creatorid().is_none()) {
+                add(&mut self.asked, 1);
+                // It would not ask again if it had been answered.
+                add(&mut self.unanswered, u64::from(self.asking.is_some()));
+                self.asking = Some(ts);
             }
-            (SyncAction::Bus, &What::Bus { status, creatorid, .. }) => {
+        }
+        // Deletions are in FreeBSD's first layout, whatever the others are in.
+        if let Some(layout) = group.layout.filter(|_| group.action != SyncAction::Del) {
+            add(self.layouts.entry(layout).or_default(), n);
+        }
+        if group.action == SyncAction::UpdC || group.layout.is_some() && is_update(group.action) {
+            self.updates.add(ts, n);
+        }
+        if matches!(group.action, SyncAction::Ins | SyncAction::Oins | SyncAction::Bus) {
+            group.ops.iter().for_each(|op| self.shows(op));
+        }
+    }
+
+    /// Whose states a message shows to be its own.
+    fn shows(&mut self, op: &Op) {
+        let creatorid = op.name().creatorid;
+        match op.what {
+            What::Whole { .. } => self.owns(creatorid),
+            What::Bus(status) => {
                 self.bulk = (status == BulkStatus::START).then_some(creatorid);
                 self.owns(creatorid);
             }
-            (action, What::Whole(whole)) => {
-                // Deletions are in FreeBSD's first layout, whatever the others are in.
-                if action != SyncAction::Del {
-                    add(self.layouts.entry(whole.layout()).or_default(), 1);
-                }
-                match action {
-                    SyncAction::Ins | SyncAction::Oins => self.owns(whole.ids().creatorid),
-                    SyncAction::Upd | SyncAction::Oupd => self.updates.add(ts, 1),
-                    _ => {}
-                }
-            }
-            (SyncAction::UpdC, _) => self.updates.add(ts, n),
             _ => {}
         }
     }
@@ -281,6 +309,10 @@ impl Creator {
             _ => {}
         }
     }
+}
+
+const fn is_update(action: SyncAction) -> bool {
+    matches!(action, SyncAction::Upd | SyncAction::Oupd)
 }
 
 fn add(counter: &mut u64, n: u64) {

@@ -2,9 +2,9 @@
 
 use crate::pf::Timeout;
 use crate::time::Timestamp;
-use crate::wire::pfsync::messages::Compressed;
 
-use super::record::Whole;
+use super::op::Update;
+use super::whole::Whole;
 
 /// Seconds after its end until a state that nobody deleted is taken for ended: pf looks for ended
 /// states every 10 seconds (`PFTM_INTERVAL`) and sends deletions up to a second later.
@@ -30,16 +30,17 @@ impl Lifetimes {
 
     /// The deadline by a message that has the time left.
     pub(super) fn whole(&mut self, ts: Timestamp, whole: &Whole) -> i64 {
-        if let Some(timeout) = whole.timeout
+        let left_s = whole.base.expire_s;
+        if let Some(timeout) = whole.progress.timeout
             && let Some(longest) = self.of(timeout)
         {
-            *longest = whole.expire_s.max(*longest);
+            *longest = left_s.max(*longest);
         }
-        deadline(ts, whole.expire_s)
+        deadline(ts, left_s)
     }
 
     /// The deadline by one that has not: a packet has passed, the timeout starts again.
-    pub(super) fn compressed(&mut self, ts: Timestamp, update: &Compressed, old: i64) -> i64 {
+    pub(super) fn compressed(&mut self, ts: Timestamp, update: &Update, old: i64) -> i64 {
         let left = match update.expire_s {
             0 => self.of(update.timeout).map(|seconds| *seconds),
             seconds => Some(seconds),

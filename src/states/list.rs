@@ -1,18 +1,16 @@
 //! Where the states are kept, and lists through them: chunks of records that never move, so that
-//! memory grows with the states and not by doubling, and links inside the records.
+//! memory grows with the states and not by doubling, and links beside the records.
 
-use super::record::Record;
+use super::record::{Record, Rest};
 
-/// The lists a record is part of.
-pub(super) const LISTS: usize = 5;
-/// All states, the least recently updated first.
-pub(super) const AGE: usize = 0;
+/// The lists a state is part of.
+pub(super) const LISTS: usize = 4;
 /// States of a creator on an interface.
-pub(super) const GROUP: usize = 1;
+pub(super) const GROUP: usize = 0;
 /// States whose end is looked at in the same second.
-pub(super) const WHEEL: usize = 2;
+pub(super) const WHEEL: usize = 1;
 /// States with the same wire key; [`FLOW`] + 1: stack key.
-pub(super) const FLOW: usize = 3;
+pub(super) const FLOW: usize = 2;
 
 /// No slot.
 pub(super) const NIL: u32 = u32::MAX;
@@ -76,12 +74,58 @@ impl List {
 /// Records of a chunk.
 const CHUNK: usize = 1024;
 
-/// The records.
+/// The states: their records by themselves, so that what messages change lies close together, and
+/// the rest of each in the same place.
 #[derive(Debug, Default)]
 pub(super) struct Slab {
-    chunks: Vec<Vec<Record>>,
+    records: Chunks<Record>,
+    rests: Chunks<Rest>,
     free: Vec<u32>,
     len: usize,
+}
+
+#[derive(Debug)]
+struct Chunks<T>(Vec<Vec<T>>);
+
+impl<T> Default for Chunks<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Chunks<T> {
+    fn memory(&self) -> usize {
+        let all: usize = self.0.iter().map(|chunk| chunk.capacity() * size_of::<T>()).sum();
+        all.saturating_add(self.0.capacity() * size_of::<Vec<T>>())
+    }
+
+    const fn place(slot: u32) -> (usize, usize) {
+        let slot = slot as usize;
+        (slot / CHUNK, slot % CHUNK)
+    }
+
+    #[inline]
+    fn get(&self, slot: u32) -> Option<&T> {
+        let (chunk, at) = Self::place(slot);
+        self.0.get(chunk)?.get(at)
+    }
+
+    #[inline]
+    fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
+        let (chunk, at) = Self::place(slot);
+        self.0.get_mut(chunk)?.get_mut(at)
+    }
+
+    fn push(&mut self, one: T) {
+        match self.0.last_mut().filter(|chunk| chunk.len() < CHUNK) {
+            Some(chunk) => chunk.push(one),
+            None => {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                chunk.push(one);
+                self.0.push(chunk);
+            }
+        }
+    }
 }
 
 impl Slab {
@@ -91,35 +135,39 @@ impl Slab {
 
     /// Bytes allocated.
     pub(super) fn memory(&self) -> usize {
-        let records: usize =
-            self.chunks.iter().map(|chunk| chunk.capacity() * size_of::<Record>()).sum();
-        let vecs = self.chunks.capacity() * size_of::<Vec<Record>>();
-        records.saturating_add(vecs).saturating_add(self.free.capacity() * size_of::<u32>())
-    }
-
-    fn place(slot: u32) -> (usize, usize) {
-        let slot = usize::try_from(slot).unwrap_or(usize::MAX);
-        (slot / CHUNK, slot % CHUNK)
+        let states = self.records.memory().saturating_add(self.rests.memory());
+        states.saturating_add(self.free.capacity() * size_of::<u32>())
     }
 
     #[inline]
     pub(super) fn get(&self, slot: u32) -> Option<&Record> {
-        let (chunk, at) = Self::place(slot);
-        self.chunks.get(chunk)?.get(at)
+        self.records.get(slot)
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Record> {
-        let (chunk, at) = Self::place(slot);
-        self.chunks.get_mut(chunk)?.get_mut(at)
+        self.records.get_mut(slot)
     }
 
-    #[inline]
+    /// All of a state.
+    pub(super) fn both(&self, slot: u32) -> Option<(&Record, &Rest)> {
+        Some((self.records.get(slot)?, self.rests.get(slot)?))
+    }
+
+    pub(super) fn both_mut(&mut self, slot: u32) -> Option<(&mut Record, &mut Rest)> {
+        Some((self.records.get_mut(slot)?, self.rests.get_mut(slot)?))
+    }
+
+    /// The states, in no order of theirs.
+    pub(super) fn records(&self) -> impl Iterator<Item = (u32, &Record)> {
+        (0..NIL).zip(self.records.0.iter().flatten()).filter(|(_, record)| record.stamp != 0)
+    }
+
     fn link_mut(&mut self, slot: u32, which: usize) -> Option<&mut Link> {
         if slot == NIL {
             return None;
         }
-        self.get_mut(slot)?.links.get_mut(which)
+        self.rests.get_mut(slot)?.links.get_mut(which)
     }
 
     fn set(&mut self, slot: u32, which: usize, link: Link) {
@@ -129,31 +177,30 @@ impl Slab {
     }
 
     pub(super) fn link(&self, slot: u32, which: usize) -> Link {
-        self.get(slot).and_then(|record| record.links.get(which)).copied().unwrap_or(Link::NONE)
+        let rest = self.rests.get(slot);
+        rest.and_then(|rest| rest.links.get(which)).copied().unwrap_or(Link::NONE)
     }
 
-    /// Keeps a record; `None` if there is no number left for it.
-    pub(super) fn insert(&mut self, record: Record) -> Option<u32> {
+    /// Keeps a state; `None` if there is no number left for it.
+    pub(super) fn insert(&mut self, record: Record, rest: Rest) -> Option<u32> {
         if let Some(slot) = self.free.pop() {
-            *self.get_mut(slot)? = record;
+            *self.records.get_mut(slot)? = record;
+            *self.rests.get_mut(slot)? = rest;
             self.len = self.len.saturating_add(1);
             return Some(slot);
         }
         let slot = u32::try_from(self.len).ok().filter(|&slot| slot < NIL)?;
-        match self.chunks.last_mut().filter(|chunk| chunk.len() < CHUNK) {
-            Some(chunk) => chunk.push(record),
-            None => {
-                let mut chunk = Vec::with_capacity(CHUNK);
-                chunk.push(record);
-                self.chunks.push(chunk);
-            }
-        }
+        self.records.push(record);
+        self.rests.push(rest);
         self.len = self.len.saturating_add(1);
         Some(slot)
     }
 
     /// Gives a slot back.
     pub(super) fn remove(&mut self, slot: u32) {
+        if let Some(record) = self.records.get_mut(slot) {
+            record.stamp = 0;
+        }
         self.free.push(slot);
         self.len = self.len.saturating_sub(1);
     }

@@ -1,99 +1,53 @@
-//! A message as the table and the health report take it: owned, without a pointer in it, so that
-//! many threads can decode and one can apply.
+//! Messages as the table and the health report take them: owned, so that many threads can decode
+//! and one can apply; small, because that one reads all of them.
 
-use std::net::IpAddr;
-
-use crate::event::Event;
-use crate::pf::{BulkStatus, SyncAction};
-use crate::time::Timestamp;
-use crate::wire::link::LinkHeader;
+use crate::pf::{BulkStatus, StateFlags, SyncAction, Timeout};
 use crate::wire::pfsync::messages::Compressed;
-use crate::wire::pfsync::{Body, Layout, Message};
+use crate::wire::pfsync::{Body, Layout, Message, Pfsync};
 use crate::wire::state::Ids;
 
-use super::record::{Name, Whole};
+use super::facts::Facts;
+use super::whole::{Name, Side, Whole};
 
-/// What is known of the packet that a message came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Facts {
-    /// When it was captured.
-    pub ts: Timestamp,
-    /// Version of the protocol; 0 if the header could not be read.
-    pub version: u8,
-    /// Layout of its states, as far as it is known.
+/// Messages of packets, in their order.
+#[derive(Debug, Clone, Default)]
+pub struct Ops {
+    /// Each with the number of its messages.
+    packets: Vec<(Facts, usize)>,
+    ops: Vec<Op>,
+    /// The whole states among them: few, and long.
+    wholes: Vec<Whole>,
+}
+
+/// A packet and its messages.
+#[derive(Debug, Clone, Copy)]
+pub struct Packet<'o> {
+    /// What is known of it.
+    pub facts: &'o Facts,
+    ops: &'o [Op],
+    wholes: &'o [Whole],
+}
+
+/// Messages of a packet that stand one behind the other and are of the same kind: what a
+/// sub-header is in front of.
+#[derive(Debug, Clone, Copy)]
+pub struct Group<'o> {
+    /// The packet they came in.
+    pub facts: &'o Facts,
+    /// What they say.
+    pub action: SyncAction,
+    /// The layout of their states, if they are whole ones with a name.
     pub layout: Option<Layout>,
-    /// Source of its IP header. `None` without one, and for 0.0.0.0: what OpenBSD shows on
-    /// pfsync0 of its own packets.
-    pub sender: Option<IpAddr>,
-    /// Destination of its IP header.
-    pub destination: Option<IpAddr>,
-    /// Time to live, or hop limit.
-    pub ttl: Option<u8>,
-    /// Destination at the link, of Ethernet.
-    pub station: Option<[u8; 6]>,
-    /// Bytes from the IP header on (without one, from the pfsync header on).
-    pub len: usize,
-    /// True if it came in fragments, or is one.
-    pub fragment: bool,
-    /// True if some of it could not be decoded.
-    pub faulty: bool,
+    pub(super) ops: &'o [Op],
+    wholes: &'o [Whole],
 }
 
-impl Facts {
-    /// What the packet of an event says besides its messages.
-    pub fn of(event: &Event<'_>) -> Self {
-        let (version, layout) =
-            event.pfsync.map_or((0, None), |packet| (packet.version, packet.layout));
-        let len = event.packet.map_or(event.frame.len, |packet| packet.len);
-        let bare = Self::bare(event.frame.ts, version, layout, len);
-        let facts = match event.packet.map(|packet| packet.ip) {
-            Some(ip) => match (ip.src, ip.dst, ip.ttl) {
-                (Some(src), Some(dst), Some(ttl)) => bare.with_ip(src, dst, ttl),
-                _ => bare,
-            },
-            None => bare,
-        };
-        let station = match event.link {
-            LinkHeader::Ethernet { dst, .. } => Some(dst),
-            _ => None,
-        };
-        let fragment = event.frame.whole.is_some();
-        Self { station, fragment, faulty: event.error.is_some(), ..facts }
-    }
-
-    /// The facts of a packet without an IP header.
-    pub const fn bare(ts: Timestamp, version: u8, layout: Option<Layout>, len: usize) -> Self {
-        Self {
-            ts,
-            version,
-            layout,
-            sender: None,
-            destination: None,
-            ttl: None,
-            station: None,
-            len,
-            fragment: false,
-            faulty: false,
-        }
-    }
-
-    /// The same with what the IP header says.
-    #[must_use]
-    pub const fn with_ip(self, sender: IpAddr, destination: IpAddr, ttl: u8) -> Self {
-        let known = match sender {
-            IpAddr::V4(v4) => !v4.is_unspecified(),
-            IpAddr::V6(v6) => !v6.is_unspecified(),
-        };
-        let sender = if known { Some(sender) } else { None };
-        Self { sender, destination: Some(destination), ttl: Some(ttl), ..self }
-    }
-}
-
-/// A message, owned.
+/// A message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Op {
-    /// The packet it came in.
-    pub facts: Facts,
+    /// The state it is about; 0 without one, or for all of them.
+    id: u64,
+    creatorid: u32,
     /// What it says.
     pub action: SyncAction,
     /// Messages it stands for: more than one for what is not decoded.
@@ -102,67 +56,195 @@ pub struct Op {
     pub(super) what: What,
 }
 
-/// What of a message's body is of use here.
+/// What of a message's body is of use here, besides the name of its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
-    /// A whole state with a name.
-    Whole(Whole),
-    Named(Ids),
-    Compressed(Compressed),
-    Clear {
-        ifname: Name,
-        creatorid: u32,
+    /// A whole state with a name, and its place among them.
+    Whole {
+        at: usize,
+        layout: Layout,
     },
-    Bus {
-        status: BulkStatus,
-        endtime_s: u32,
-        creatorid: u32,
-    },
+    Named,
+    Compressed(Update),
+    Clear(Name),
+    Bus(BulkStatus),
     /// SAs, what is not decoded, and version 1's states, which have no name.
     Other,
 }
 
-impl Op {
-    /// Of a message and the packet it came in.
-    pub fn of(facts: Facts, message: &Message<'_>) -> Self {
-        let what = match message.body {
-            Body::State(ref state) => {
-                state.ids.map_or(What::Other, |ids| What::Whole(Whole::of(ids, state)))
+/// A compressed update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Update {
+    pub(super) sides: [Side; 2],
+    pub(super) expire_s: u32,
+    pub(super) timeout: Timeout,
+    pub(super) state_flags: Option<StateFlags>,
+}
+
+impl Ops {
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.packets.clear();
+        self.ops.clear();
+        self.wholes.clear();
+    }
+
+    /// Adds a packet, and its messages up to the first that cannot be read.
+    pub fn add(&mut self, facts: Facts, packet: Option<&Pfsync<'_>>) {
+        let before = self.ops.len();
+        if let Some(mut messages) = packet.map(Pfsync::messages) {
+            loop {
+                if let Some((action, updates)) = messages.updates() {
+                    self.ops.extend(updates.map(|update| Op::compressed(action, &update)));
+                }
+                let Some(Ok(message)) = messages.next() else { break };
+                self.push(&message);
             }
-            Body::Ids { ids, .. } => What::Named(ids),
-            Body::Compressed(compressed) => What::Compressed(compressed),
+        }
+        self.packets.push((facts, self.ops.len().saturating_sub(before)));
+    }
+
+    /// A message, in a packet of its own.
+    #[cfg(test)]
+    pub(super) fn of(facts: Facts, message: &Message<'_>) -> Self {
+        let mut ops = Self::default();
+        ops.push(message);
+        ops.packets.push((facts, 1));
+        ops
+    }
+
+    fn push(&mut self, message: &Message<'_>) {
+        let none = Ids { id: 0, creatorid: 0 };
+        let (ids, what) = match message.body {
+            Body::State(ref state) => match state.ids {
+                Some(ids) => {
+                    self.wholes.push(Whole::of(ids, state));
+                    let at = self.wholes.len().saturating_sub(1);
+                    (ids, What::Whole { at, layout: state.layout })
+                }
+                None => (none, What::Other),
+            },
+            Body::Compressed(ref update) => {
+                return self.ops.push(Op::compressed(message.action, update));
+            }
+            Body::Ids { ids, .. } => (ids, What::Named),
             Body::Clear { ifname, creatorid } => {
-                What::Clear { ifname: Name::of(ifname), creatorid }
+                (Ids { id: 0, creatorid }, What::Clear(Name::of(ifname)))
             }
-            Body::Bus { status, endtime_s, creatorid } => {
-                What::Bus { status, endtime_s, creatorid }
-            }
-            Body::Tdb(_) | Body::None | Body::Unknown(_) => What::Other,
+            Body::Bus { status, creatorid, .. } => (Ids { id: 0, creatorid }, What::Bus(status)),
+            Body::Tdb(_) | Body::None | Body::Unknown(_) => (none, What::Other),
         };
         let messages = match message.body {
             Body::None | Body::Unknown(_) => message.count.max(1),
             _ => 1,
         };
-        Self { facts, action: message.action, messages, what }
+        let Ids { id, creatorid } = ids;
+        self.ops.push(Op { id, creatorid, action: message.action, messages, what });
+    }
+
+    /// All messages, in their order.
+    pub fn groups(&self) -> impl Iterator<Item = Group<'_>> {
+        self.packets().flat_map(Packet::groups)
+    }
+
+    /// All messages, each alone.
+    pub fn messages(&self) -> impl Iterator<Item = Group<'_>> {
+        self.packets().flat_map(Packet::messages)
+    }
+
+    /// The packets.
+    pub fn packets(&self) -> impl Iterator<Item = Packet<'_>> {
+        let mut rest = &*self.ops;
+        self.packets.iter().map(move |(facts, messages)| {
+            let (ops, behind) = rest.split_at_checked(*messages).unwrap_or((rest, &[]));
+            rest = behind;
+            Packet { facts, ops, wholes: &self.wholes }
+        })
+    }
+}
+
+impl<'o> Packet<'o> {
+    /// Its messages, in their order.
+    pub fn groups(self) -> impl Iterator<Item = Group<'o>> {
+        let same = |a: &Op, b: &Op| a.action == b.action && a.layout() == b.layout();
+        self.ops.chunk_by(same).filter_map(move |ops| self.group(ops))
+    }
+
+    /// Its messages, each alone.
+    pub fn messages(self) -> impl Iterator<Item = Group<'o>> {
+        self.ops.chunks(1).filter_map(move |ops| self.group(ops))
+    }
+
+    fn group(self, ops: &'o [Op]) -> Option<Group<'o>> {
+        let first = ops.first()?;
+        let (action, layout) = (first.action, first.layout());
+        Some(Group { facts: self.facts, action, layout, ops, wholes: self.wholes })
+    }
+}
+
+impl<'o> Group<'o> {
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.ops.len()
+    }
+
+    /// How many messages they stand for.
+    pub(super) fn count(&self) -> u64 {
+        self.ops.iter().fold(0, |n, op| n.saturating_add(op.messages.into()))
+    }
+
+    /// Those that are about the same creator and stand one behind the other.
+    pub(super) fn by_creator(&self) -> impl Iterator<Item = (Option<u32>, Self)> {
+        let parts = self.ops.chunk_by(|a, b| a.creatorid() == b.creatorid());
+        let group = *self;
+        parts.map(move |ops| (ops.first().and_then(Op::creatorid), Self { ops, ..group }))
+    }
+
+    /// The whole state of this place.
+    pub(super) fn whole(&self, at: usize) -> Option<&'o Whole> {
+        self.wholes.get(at)
+    }
+}
+
+impl Op {
+    fn compressed(action: SyncAction, update: &Compressed) -> Self {
+        let Ids { id, creatorid } = update.ids;
+        let what = What::Compressed(Update {
+            sides: [Side::of(&update.src), Side::of(&update.dst)],
+            expire_s: update.expire_s,
+            timeout: update.timeout,
+            state_flags: update.state_flags,
+        });
+        Self { id, creatorid, action, messages: 1, what }
+    }
+
+    const fn layout(&self) -> Option<Layout> {
+        match self.what {
+            What::Whole { layout, .. } => Some(layout),
+            _ => None,
+        }
     }
 
     /// The state it is about.
     pub const fn ids(&self) -> Option<Ids> {
-        match &self.what {
-            What::Whole(whole) => Some(whole.ids()),
-            What::Named(ids) => Some(*ids),
-            What::Compressed(compressed) => Some(compressed.ids),
-            What::Clear { .. } | What::Bus { .. } | What::Other => None,
+        match self.what {
+            What::Whole { .. } | What::Named | What::Compressed(_) => Some(self.name()),
+            What::Clear(_) | What::Bus(_) | What::Other => None,
         }
     }
 
+    /// The name that it has; nothing but zeros without a state.
+    pub(super) const fn name(&self) -> Ids {
+        Ids { id: self.id, creatorid: self.creatorid }
+    }
+
     /// The creator it is about; `None` also for an `upd_req` of everything.
-    pub fn creatorid(&self) -> Option<u32> {
+    pub const fn creatorid(&self) -> Option<u32> {
         match self.what {
-            What::Clear { creatorid, .. } | What::Bus { creatorid, .. } => Some(creatorid),
-            _ => {
-                self.ids().filter(|ids| ids.id != 0 || ids.creatorid != 0).map(|ids| ids.creatorid)
-            }
+            What::Clear(_) | What::Bus(_) => Some(self.creatorid),
+            What::Other => None,
+            _ if self.id == 0 && self.creatorid == 0 => None,
+            _ => Some(self.creatorid),
         }
     }
 }

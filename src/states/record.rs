@@ -1,205 +1,22 @@
-//! A state as the table keeps it: [`State`] without pointers and packed, with what the table
-//! knows besides.
+//! A state as the table keeps it, in two parts: what every message about it changes, which is two
+//! lines of a processor's cache, and what whole states have besides.
 
-use std::net::IpAddr;
-
-use crate::pf::{Direction, PeerState, StateFlags, Timeout};
 use crate::time::Timestamp;
-use crate::wire::pfsync::Layout;
-use crate::wire::pfsync::messages::Compressed;
-use crate::wire::state::{Ids, Key, Peer, Scrub, State};
+use crate::wire::state::{Ids, State};
 
-use super::list::Link;
+use super::list::{LISTS, Link};
+use super::whole::{Base, Progress, Whole};
 
-/// "None" of rules.
-const NONE: u32 = u32::MAX;
-
-/// An interface name: untrusted bytes, the rest NUL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub(super) struct Name([u8; 16]);
-
-impl Name {
-    pub(super) fn of(bytes: &[u8]) -> Self {
-        let mut name = [0; 16];
-        name.iter_mut().zip(bytes).for_each(|(to, &from)| *to = from);
-        Self(name)
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        let end = self.0.iter().position(|&b| b == 0).unwrap_or(self.0.len());
-        self.0.get(..end).unwrap_or_default()
-    }
-}
-
-/// [`Peer`] in 28 bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Side {
-    pub(super) seqlo: u32,
-    pub(super) seqhi: u32,
-    seqdiff: u32,
-    ts_mod: u32,
-    max_win: u16,
-    mss: u16,
-    scrub_flags: u16,
-    pub(super) state: PeerState,
-    wscale: u8,
-    ttl: u8,
-    scrubbed: bool,
-}
-
-impl Side {
-    const fn of(peer: &Peer) -> Self {
-        let (scrub_flags, ttl, ts_mod) = match peer.scrub {
-            Some(Scrub { flags, ttl, ts_mod }) => (flags, ttl, ts_mod),
-            None => (0, 0, 0),
-        };
-        Self {
-            seqlo: peer.seqlo,
-            seqhi: peer.seqhi,
-            seqdiff: peer.seqdiff,
-            ts_mod,
-            max_win: peer.max_win,
-            mss: peer.mss,
-            scrub_flags,
-            state: peer.state,
-            wscale: peer.wscale,
-            ttl,
-            scrubbed: peer.scrub.is_some(),
-        }
-    }
-
-    const fn peer(&self) -> Peer {
-        let Self { seqlo, seqhi, seqdiff, max_win, mss, state, wscale, .. } = *self;
-        let scrub = if self.scrubbed {
-            Some(Scrub { flags: self.scrub_flags, ttl: self.ttl, ts_mod: self.ts_mod })
-        } else {
-            None
-        };
-        Peer { seqlo, seqhi, seqdiff, max_win, mss, state, wscale, scrub }
-    }
-}
-
-/// A state as a message had it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Whole {
-    id: u64,
-    pub(super) packets: [u64; 2],
-    pub(super) bytes: [u64; 2],
-    pub(super) wire: Key,
-    pub(super) stack: Key,
-    pub(super) sides: [Side; 2],
-    creatorid: u32,
-    rule: u32,
-    anchor: u32,
-    nat_rule: u32,
-    pub(super) creation_s: u32,
-    pub(super) expire_s: u32,
-    pub(super) ifname: Name,
-    rt_addr: [u8; 16],
-    rt_family: u8,
-    state_flags: StateFlags,
-    pub(super) timeout: Option<Timeout>,
-    sync_flags: Option<u8>,
-    updates: Option<u8>,
-    log: u8,
-    direction: Direction,
-    layout: Layout,
-}
-
-impl Whole {
-    pub(super) fn of(ids: Ids, state: &State<'_>) -> Self {
-        let (rt_family, rt_addr) = match state.rt_addr {
-            None => (0, [0; 16]),
-            Some(IpAddr::V4(v4)) => {
-                let [a, b, c, d] = v4.octets();
-                (4, [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
-            }
-            Some(IpAddr::V6(v6)) => (6, v6.octets()),
-        };
-        Self {
-            id: ids.id,
-            packets: state.packets,
-            bytes: state.bytes,
-            wire: state.wire,
-            stack: state.stack,
-            sides: [Side::of(&state.src), Side::of(&state.dst)],
-            creatorid: ids.creatorid,
-            rule: state.rule.unwrap_or(NONE),
-            anchor: state.anchor.unwrap_or(NONE),
-            nat_rule: state.nat_rule.unwrap_or(NONE),
-            creation_s: state.creation_s,
-            expire_s: state.expire_s,
-            ifname: Name::of(state.ifname),
-            rt_addr,
-            rt_family,
-            state_flags: state.state_flags,
-            timeout: state.timeout,
-            sync_flags: state.sync_flags,
-            updates: state.updates,
-            log: state.log,
-            direction: state.direction,
-            layout: state.layout,
-        }
-    }
-
-    pub(super) const fn ids(&self) -> Ids {
-        Ids { id: self.id, creatorid: self.creatorid }
-    }
-
-    pub(super) const fn layout(&self) -> Layout {
-        self.layout
-    }
-
-    /// Takes over what a compressed update says.
-    pub(super) const fn compressed(&mut self, update: &Compressed) {
-        self.sides = [Side::of(&update.src), Side::of(&update.dst)];
-        self.timeout = Some(update.timeout);
-        if let Some(flags) = update.state_flags {
-            // The message has only the low byte.
-            self.state_flags = StateFlags(self.state_flags.0 & 0xff00 | flags.0);
-        }
-    }
-
-    /// As the parser gives it, but for what only newer layouts have.
-    pub(super) fn state(&self) -> State<'_> {
-        let rule = |n| if n == NONE { None } else { Some(n) };
-        let [a, b, c, d, ..] = self.rt_addr;
-        let [src, dst] = &self.sides;
-        State {
-            layout: self.layout,
-            ids: Some(self.ids()),
-            ifname: self.ifname.bytes(),
-            wire: self.wire,
-            stack: self.stack,
-            direction: self.direction,
-            src: src.peer(),
-            dst: dst.peer(),
-            rt_addr: match self.rt_family {
-                4 => Some(IpAddr::from([a, b, c, d])),
-                6 => Some(IpAddr::from(self.rt_addr)),
-                _ => None,
-            },
-            rule: rule(self.rule),
-            anchor: rule(self.anchor),
-            nat_rule: rule(self.nat_rule),
-            creation_s: self.creation_s,
-            expire_s: self.expire_s,
-            packets: self.packets,
-            bytes: self.bytes,
-            timeout: self.timeout,
-            state_flags: self.state_flags,
-            sync_flags: self.sync_flags,
-            updates: self.updates,
-            log: self.log,
-            extra: None,
-        }
-    }
-}
-
-/// A state in the table.
+/// What every message about a state changes, and what it is found by. In the order in which it is
+/// declared: name and sides are the first line, and the rest is the second.
 #[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
 pub(super) struct Record {
-    pub(super) whole: Whole,
+    id: u64,
+    creatorid: u32,
+    pub(super) progress: Progress,
+    /// Number of the last message about it among all, from 1; 0 of a place that is free.
+    pub(super) stamp: u64,
     /// First message about it.
     pub(super) first: Timestamp,
     /// Last message about it.
@@ -208,39 +25,121 @@ pub(super) struct Record {
     pub(super) counted: Timestamp,
     /// The second from which on it is taken for ended.
     pub(super) deadline_s: i64,
-    /// Packets and bytes a second between the last two of those; negative before there are two.
-    pub(super) rates: [f32; 2],
     /// Messages about it.
     pub(super) messages: u32,
-    /// Its place in the lists of [`super::list`].
-    pub(super) links: [Link; super::list::LISTS],
     /// Who sent the last message.
     pub(super) sender: u16,
     /// The wheel's bucket.
     pub(super) bucket: u16,
     /// Updates in the second of the last one.
     pub(super) burst: u16,
+    /// The wire key's protocol.
+    pub(super) proto: u8,
     /// True if its insertion was seen.
     pub(super) inserted: bool,
     /// True if a peer has acknowledged it.
     pub(super) acknowledged: bool,
 }
 
+// A message touches no more lines than it must.
+const _: () = assert!(size_of::<Record>() == 128);
+
+/// What else is known of a state.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rest {
+    pub(super) base: Base,
+    /// Packets and bytes a second between the last two messages with counters; negative before
+    /// there are two.
+    pub(super) rates: [f32; 2],
+    /// Its place in the lists of [`super::list`].
+    pub(super) links: [Link; LISTS],
+}
+
+/// What a message says of a state, whatever its kind.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Touch {
+    pub(super) ts: Timestamp,
+    pub(super) stamp: u64,
+    pub(super) sender: u16,
+    pub(super) deadline_s: i64,
+}
+
 impl Record {
+    /// Of the first message about a state.
+    pub(super) const fn new(whole: &Whole, touch: &Touch, inserted: bool) -> Self {
+        let Touch { ts, stamp, sender, deadline_s } = *touch;
+        Self {
+            id: whole.ids.id,
+            creatorid: whole.ids.creatorid,
+            progress: whole.progress,
+            stamp,
+            first: ts,
+            last: ts,
+            counted: ts,
+            deadline_s,
+            messages: 1,
+            sender,
+            bucket: 0,
+            burst: 0,
+            proto: whole.base.wire.proto,
+            inserted,
+            acknowledged: false,
+        }
+    }
+
+    #[inline]
+    pub(super) const fn ids(&self) -> Ids {
+        Ids { id: self.id, creatorid: self.creatorid }
+    }
+
+    /// True if it is the state of this name, and in the table.
+    #[inline]
+    pub(super) const fn is(&self, ids: Ids) -> bool {
+        self.id == ids.id && self.creatorid == ids.creatorid && self.stamp != 0
+    }
+
+    /// An update; true if its end has come nearer.
+    #[inline]
+    pub(super) fn touch(&mut self, touch: &Touch) -> bool {
+        let same = self.last.split().0 == touch.ts.split().0;
+        self.burst = if same { self.burst.saturating_add(1) } else { 1 };
+        self.last = self.last.max(touch.ts);
+        self.stamp = touch.stamp;
+        self.sender = touch.sender;
+        self.messages = self.messages.saturating_add(1);
+        let earlier = touch.deadline_s < self.deadline_s;
+        self.deadline_s = touch.deadline_s;
+        earlier
+    }
+
     /// Takes over a full update. Counters do not go back: two firewalls that each see one
     /// direction of a connection count on their own.
-    pub(super) fn count(&mut self, whole: &Whole, ts: Timestamp) {
+    pub(super) fn count(&mut self, rest: &mut Rest, whole: &Whole, ts: Timestamp) {
         let sum = |[a, b]: [u64; 2]| a.saturating_add(b);
         let max = |[a, b]: [u64; 2], [c, d]: [u64; 2]| [a.max(c), b.max(d)];
-        let packets = max(self.whole.packets, whole.packets);
-        let bytes = max(self.whole.bytes, whole.bytes);
+        let old = &rest.base;
+        let packets = max(old.packets, whole.base.packets);
+        let bytes = max(old.bytes, whole.base.bytes);
         let nanos = ts.0.saturating_sub(self.counted.0);
         if nanos > 0 {
             let rate = |from, to| per_second(sum(to).saturating_sub(sum(from)), nanos);
-            self.rates = [rate(self.whole.packets, packets), rate(self.whole.bytes, bytes)];
+            rest.rates = [rate(old.packets, packets), rate(old.bytes, bytes)];
             self.counted = ts;
         }
-        self.whole = Whole { packets, bytes, ..*whole };
+        self.progress = whole.progress;
+        rest.base = whole.base;
+        (rest.base.packets, rest.base.bytes) = (packets, bytes);
+    }
+}
+
+impl Rest {
+    pub(super) const fn new(base: Base) -> Self {
+        Self { base, rates: [-1.0; 2], links: [Link::NONE; LISTS] }
+    }
+
+    /// The state as the parser gives it.
+    pub(super) fn state(&self, record: &Record) -> State<'_> {
+        self.base.state(record.ids(), &record.progress)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::packet::proto;
 use crate::pf::PeerState;
 use crate::wire::state::Ids;
 
-use super::record::Side;
+use super::whole::Side;
 
 /// What went back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,16 +37,21 @@ pub struct Regression {
 }
 
 /// What goes back, first of all a window. A window that is not known yet (0) goes nowhere.
-pub(super) fn regressed(ids: Ids, proto: u8, old: [Side; 2], new: [Side; 2]) -> Option<Regression> {
+pub(super) fn regressed(
+    ids: Ids,
+    proto: u8,
+    old: &[Side; 2],
+    new: &[Side; 2],
+) -> Option<Regression> {
     if proto != proto::TCP {
         return None;
     }
-    let window = |old: Side, new: Side| {
+    let window = |old: &Side, new: &Side| {
         let (from, to) = (old.seqlo, new.seqlo);
         let back = from != 0 && to != 0 && to.wrapping_sub(from) > u32::MAX / 2;
         back.then_some(Back::Window { from, to })
     };
-    let level = |old: Side, new: Side| {
+    let level = |old: &Side, new: &Side| {
         let (from, to) = (old.state, new.state);
         // A proxy's numbers are the highest, and come first.
         let back = to < from && from < PeerState::PROXY_SRC;

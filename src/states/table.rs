@@ -10,99 +10,37 @@ use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use serde::Serialize;
 
 use crate::pf::SyncAction;
 use crate::time::Timestamp;
-use crate::wire::pfsync::messages::Compressed;
+use crate::wire::pfsync::Pfsync;
 use crate::wire::state::Ids;
 
+use super::ages::Ages;
 use super::entry::{Entry, Sort};
+use super::facts::Facts;
 use super::flows::Flows;
 use super::lifetime::Lifetimes;
-use super::list::{AGE, GROUP, LISTS, Link, List, NIL, Slab};
-use super::op::{Facts, Op, What};
-use super::record::{Name, Record, Whole};
-use super::regression::{Regression, regressed};
+use super::list::{GROUP, List, NIL, Slab};
+use super::op::{Group, Op, Ops, Update, What};
+use super::outcome::{Counters, Effect, Outcome, count};
+use super::record::{Record, Rest, Touch};
+use super::regression::regressed;
 use super::wheel::Wheel;
+use super::whole::{Name, Whole};
 
 /// Senders that are told apart; a wire has a handful.
 const SENDERS: usize = 64;
 /// States whose end is looked at for each message, at most.
 const LOOKS: usize = 64;
-/// Messages whose states are asked for side by side.
+/// Messages whose states are asked for side by side: more than a packet of compressed updates has.
 const AHEAD: usize = 32;
 
-/// What happened to the table so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Counters {
-    /// States inserted, by an insertion.
-    pub inserted: u64,
-    /// Insertions of states that were there: they replace them.
-    pub replaced: u64,
-    /// States inserted by an update, because their insertion was not seen.
-    pub adopted: u64,
-    /// Full updates of states that were there.
-    pub updated: u64,
-    /// Compressed updates of states that were there.
-    pub compressed: u64,
-    /// Compressed updates of states that were not.
-    pub orphans: u64,
-    /// States deleted.
-    pub deleted: u64,
-    /// Deletions of states that were not there.
-    pub missing: u64,
-    /// States that clears took away.
-    pub cleared: u64,
-    /// States that ended by their time and were never deleted.
-    pub expired: u64,
-    /// States dropped because there were too many.
-    pub dropped: u64,
-    /// States acknowledged by a peer.
-    pub acknowledged: u64,
-    /// States without a name (version 1), which cannot be followed.
-    pub nameless: u64,
-}
-
-/// What a message did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    /// A new state.
-    Inserted,
-    /// A state that was there, inserted again.
-    Replaced,
-    /// A new state, by an update.
-    Adopted,
-    /// A state changed.
-    Updated,
-    /// A compressed update of a state that is not there.
-    Orphan,
-    /// A state went.
-    Deleted,
-    /// A deletion of a state that is not there.
-    Missing,
-    /// So many states went.
-    Cleared(u64),
-    /// Nothing in the table.
-    None,
-}
-
-/// What came of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outcome {
-    /// What it did.
-    pub effect: Effect,
-    /// What it moves back.
-    pub regression: Option<Regression>,
-    /// Updates of its state in the same second, this one included.
-    pub burst: u16,
-}
-
-/// What an update showed of its state.
-#[derive(Debug, Default)]
-struct Seen {
-    regression: Option<Regression>,
-    burst: u16,
+/// Where a state is found: its hash, and the first place that it may be at.
+#[derive(Debug, Clone, Copy)]
+struct Near {
+    hash: u64,
+    slot: u32,
 }
 
 /// The states.
@@ -112,7 +50,7 @@ pub struct Table {
     hasher: RandomState,
     slab: Slab,
     index: HashTable<u32>,
-    ages: List,
+    ages: Ages,
     groups: BTreeMap<(u32, Name), List>,
     wheel: Wheel,
     flows: Option<Flows>,
@@ -120,6 +58,8 @@ pub struct Table {
     senders: Vec<IpAddr>,
     now: Timestamp,
     counters: Counters,
+    /// The messages that [`Table::tell`] is at.
+    told: Ops,
 }
 
 impl Table {
@@ -130,7 +70,7 @@ impl Table {
             hasher: RandomState::default(),
             slab: Slab::default(),
             index: HashTable::new(),
-            ages: List::EMPTY,
+            ages: Ages::default(),
             groups: BTreeMap::new(),
             wheel: Wheel::new(),
             flows: None,
@@ -138,6 +78,7 @@ impl Table {
             senders: Vec::new(),
             now: Timestamp(i64::MIN),
             counters: Counters::default(),
+            told: Ops::default(),
         }
     }
 
@@ -172,57 +113,91 @@ impl Table {
             .memory()
             .saturating_add(self.index.allocation_size())
             .saturating_add(self.wheel.memory())
+            .saturating_add(self.ages.memory())
             .saturating_add(self.flows.as_ref().map_or(0, Flows::memory))
     }
 
-    /// Does what a message says.
-    pub fn apply(&mut self, op: &Op) -> Outcome {
-        self.advance(op.facts.ts, LOOKS);
-        let mut seen = Seen::default();
-        let effect = match (&op.what, op.action) {
-            (What::Whole(whole), SyncAction::Del) => self.delete(whole.ids()),
-            (What::Whole(whole), SyncAction::Ins | SyncAction::Oins) => {
-                self.insert(whole, &op.facts)
-            }
-            (What::Whole(whole), _) => self.update(whole, &op.facts, &mut seen),
-            (What::Compressed(update), _) => self.compressed(update, &op.facts, &mut seen),
-            (What::Named(ids), SyncAction::DelC) => self.delete(*ids),
-            (What::Named(ids), SyncAction::InsAck) => self.acknowledge(*ids),
-            (What::Clear { ifname, creatorid }, _) => self.clear(*creatorid, *ifname),
-            (What::Other, SyncAction::Ins | SyncAction::Upd | SyncAction::Del) => {
-                count(&mut self.counters.nameless);
-                Effect::None
-            }
-            (What::Named(_) | What::Bus { .. } | What::Other, _) => Effect::None,
-        };
-        Outcome { effect, regression: seen.regression, burst: seen.burst }
+    /// Does what the messages of a packet say.
+    pub fn tell(&mut self, facts: Facts, packet: &Pfsync<'_>) {
+        let mut told = std::mem::take(&mut self.told);
+        told.clear();
+        told.add(facts, Some(packet));
+        told.groups().for_each(|group| self.apply(&group, |_, _| {}));
+        self.told = told;
     }
 
-    /// Asks for the states that messages are about, all of them side by side, before each in its
-    /// turn would wait for memory. Nothing changes by it.
-    pub fn expect(&self, ops: &[Op]) {
-        for some in ops.chunks(AHEAD) {
-            let mut slots = [NIL; AHEAD];
-            for (slot, op) in slots.iter_mut().zip(some) {
-                *slot = op.ids().and_then(|ids| self.slot(ids)).unwrap_or(NIL);
-            }
-            for record in slots.into_iter().filter_map(|slot| self.slab.get(slot)) {
-                let [Link { prev, next }, ..] = record.links;
-                black_box((record.whole.sides, record.last, record.deadline_s));
-                black_box((self.slab.link(prev, AGE), self.slab.link(next, AGE)));
+    /// Does what messages say, one after the other, and hands on what came of each.
+    #[inline]
+    pub fn apply(&mut self, group: &Group<'_>, mut each: impl FnMut(&Op, &Outcome)) {
+        let second = self.advance(group.facts.ts);
+        for ops in group.ops.chunks(AHEAD) {
+            let near = self.near(ops);
+            for (op, near) in ops.iter().zip(near) {
+                if self.wheel.is_behind(second) {
+                    self.end(second, LOOKS);
+                }
+                each(op, &self.apply_one(group, op, near));
             }
         }
     }
 
-    /// Takes away what has ended by `now` without a deletion.
-    pub fn expire(&mut self, now: Timestamp) {
-        self.advance(now, usize::MAX);
+    /// Asks for the states that messages are about, all of them side by side, before each in its
+    /// turn would wait for memory.
+    fn near(&self, ops: &[Op]) -> [Near; AHEAD] {
+        let mut all = [Near { hash: 0, slot: NIL }; AHEAD];
+        for (near, op) in all.iter_mut().zip(ops) {
+            let hash = self.hash(op.name());
+            // Whether it is that is seen when its turn comes.
+            let slot = self.index.find(hash, |_| true).copied().unwrap_or(NIL);
+            *near = Near { hash, slot };
+        }
+        for near in all.iter().take(ops.len()) {
+            if let Some(record) = self.slab.get(near.slot) {
+                black_box((record.ids().id, record.stamp));
+            }
+        }
+        all
     }
 
-    fn advance(&mut self, now: Timestamp, mut looks: usize) {
+    fn apply_one(&mut self, group: &Group<'_>, op: &Op, near: Near) -> Outcome {
+        let (facts, ids) = (group.facts, op.name());
+        Outcome::of(match (&op.what, op.action) {
+            (What::Compressed(update), _) => return self.compressed(ids, near, update, facts),
+            (What::Whole { .. }, SyncAction::Del) | (What::Named, SyncAction::DelC) => {
+                self.delete(ids, near)
+            }
+            (&What::Whole { at, .. }, action) => {
+                let Some(whole) = group.whole(at) else { return Outcome::of(Effect::None) };
+                match action {
+                    SyncAction::Ins | SyncAction::Oins => self.insert(whole, near, facts),
+                    _ => return self.update(whole, near, facts),
+                }
+            }
+            (What::Named, SyncAction::InsAck) => self.acknowledge(ids, near),
+            (&What::Clear(ifname), _) => self.clear(ids.creatorid, ifname),
+            (What::Other, SyncAction::Ins | SyncAction::Upd | SyncAction::Del) => {
+                count(&mut self.counters.nameless);
+                Effect::None
+            }
+            (What::Named | What::Bus(_) | What::Other, _) => Effect::None,
+        })
+    }
+
+    /// Takes away what has ended by `now` without a deletion.
+    pub fn expire(&mut self, now: Timestamp) {
+        let second = self.advance(now);
+        self.end(second, usize::MAX);
+    }
+
+    /// Gives the second that it is.
+    fn advance(&mut self, now: Timestamp) -> i64 {
         self.now = self.now.max(now);
         let second = self.now.split().0;
         self.wheel.start(second);
+        second
+    }
+
+    fn end(&mut self, second: i64, mut looks: usize) {
         while let Some(slot) = self.wheel.ended(&mut self.slab, second, &mut looks) {
             self.remove(slot);
             count(&mut self.counters.expired);
@@ -234,16 +209,24 @@ impl Table {
     }
 
     fn slot(&self, ids: Ids) -> Option<u32> {
-        let same = |&slot: &u32| self.slab.get(slot).is_some_and(|found| found.whole.ids() == ids);
-        self.index.find(self.hash(ids), same).copied()
+        self.place(ids, Near { hash: self.hash(ids), slot: NIL })
     }
 
-    fn insert(&mut self, whole: &Whole, facts: &Facts) -> Effect {
-        let known = self.slot(whole.ids());
+    #[inline]
+    fn place(&self, ids: Ids, near: Near) -> Option<u32> {
+        let same = |&slot: &u32| self.slab.get(slot).is_some_and(|found| found.is(ids));
+        if same(&near.slot) {
+            return Some(near.slot);
+        }
+        self.index.find(near.hash, same).copied()
+    }
+
+    fn insert(&mut self, whole: &Whole, near: Near, facts: &Facts) -> Effect {
+        let known = self.place(whole.ids, near);
         if let Some(slot) = known {
             self.remove(slot);
         }
-        self.add(whole, facts, true);
+        self.add(whole, near.hash, facts, true);
         if known.is_some() {
             count(&mut self.counters.replaced);
             Effect::Replaced
@@ -253,43 +236,39 @@ impl Table {
         }
     }
 
-    fn add(&mut self, whole: &Whole, facts: &Facts, inserted: bool) {
-        while self.slab.len() >= self.max && self.ages.head != NIL {
-            self.remove(self.ages.head);
+    /// Gives the place of the new state.
+    fn add(&mut self, whole: &Whole, hash: u64, facts: &Facts, inserted: bool) -> Option<u32> {
+        while self.slab.len() >= self.max
+            && let Some(oldest) = self.ages.oldest(&self.slab)
+        {
+            self.remove(oldest);
             count(&mut self.counters.dropped);
         }
-        let ids = whole.ids();
-        let record = Record {
-            whole: *whole,
-            first: facts.ts,
-            last: facts.ts,
-            counted: facts.ts,
-            deadline_s: self.lifetimes.whole(facts.ts, whole),
-            rates: [-1.0; 2],
-            messages: 1,
-            links: [Link::NONE; LISTS],
-            sender: self.sender(facts.sender),
-            bucket: 0,
-            burst: 0,
-            inserted,
-            acknowledged: false,
-        };
-        let Some(slot) = self.slab.insert(record) else { return };
+        let deadline_s = self.lifetimes.whole(facts.ts, whole);
+        let touch = self.touch(facts, deadline_s);
+        let record = Record::new(whole, &touch, inserted);
+        let slot = self.slab.insert(record, Rest::new(whole.base))?;
         let (slab, hasher) = (&self.slab, &self.hasher);
-        let hash = |&slot: &u32| slab.get(slot).map_or(0, |r| hasher.hash_one(r.whole.ids()));
-        self.index.insert_unique(hasher.hash_one(ids), slot, hash);
-        self.ages.push(&mut self.slab, AGE, slot);
-        let group = self.groups.entry((ids.creatorid, whole.ifname)).or_insert(List::EMPTY);
+        let rehash = |&slot: &u32| slab.get(slot).map_or(0, |r| hasher.hash_one(r.ids()));
+        self.index.insert_unique(hash, slot, rehash);
+        let name = (whole.ids.creatorid, whole.base.ifname);
+        let group = self.groups.entry(name).or_insert(List::EMPTY);
         group.push(&mut self.slab, GROUP, slot);
         self.wheel.insert(&mut self.slab, slot);
         if let Some(flows) = &mut self.flows {
             flows.insert(&mut self.slab, slot);
         }
+        Some(slot)
+    }
+
+    fn touch(&mut self, facts: &Facts, deadline_s: i64) -> Touch {
+        let (sender, stamp) = (self.sender(facts.sender), self.ages.next());
+        Touch { ts: facts.ts, stamp, sender, deadline_s }
     }
 
     fn remove(&mut self, slot: u32) {
-        let Some(record) = self.slab.get(slot) else { return };
-        let (ids, ifname) = (record.whole.ids(), record.whole.ifname);
+        let Some((record, rest)) = self.slab.both(slot) else { return };
+        let (ids, ifname) = (record.ids(), rest.base.ifname);
         if let Some(flows) = &mut self.flows {
             flows.remove(&mut self.slab, slot);
         }
@@ -300,7 +279,6 @@ impl Table {
                 self.groups.remove(&(ids.creatorid, ifname));
             }
         }
-        self.ages.remove(&mut self.slab, AGE, slot);
         let hash = self.hash(ids);
         if let Ok(entry) = self.index.find_entry(hash, |&found| found == slot) {
             entry.remove();
@@ -309,82 +287,73 @@ impl Table {
     }
 
     /// A full update: of a state that is not there it is an insertion, as for the kernel.
-    fn update(&mut self, whole: &Whole, facts: &Facts, seen: &mut Seen) -> Effect {
-        let ids = whole.ids();
-        let Some(slot) = self.slot(ids) else {
-            self.add(whole, facts, false);
+    fn update(&mut self, whole: &Whole, near: Near, facts: &Facts) -> Outcome {
+        let ids = whole.ids;
+        let Some(slot) = self.place(ids, near) else {
+            self.add(whole, near.hash, facts, false);
             count(&mut self.counters.adopted);
-            return Effect::Adopted;
+            return Outcome::of(Effect::Adopted);
         };
-        let deadline = self.lifetimes.whole(facts.ts, whole);
-        let Some(old) = self.slab.get(slot).map(|record| record.whole) else {
-            return Effect::None;
+        let deadline_s = self.lifetimes.whole(facts.ts, whole);
+        let touch = self.touch(facts, deadline_s);
+        let Some((record, rest)) = self.slab.both_mut(slot) else {
+            return Outcome::of(Effect::None);
         };
-        seen.regression = regressed(ids, whole.wire.proto, old.sides, whole.sides);
-        if old.wire != whole.wire || old.stack != whole.stack || old.ifname != whole.ifname {
+        let (old, new) = (&rest.base, &whole.base);
+        let sides = (&record.progress.sides, &whole.progress.sides);
+        let regression = regressed(ids, new.wire.proto, sides.0, sides.1);
+        let moved = old.wire != new.wire || old.stack != new.stack || old.ifname != new.ifname;
+        let mut burst = 0;
+        if moved {
             // The lists that it is in are no longer its own.
-            let Some(mut kept) = self.slab.get(slot).copied() else { return Effect::None };
-            kept.count(whole, facts.ts);
+            let (mut kept, mut also) = (*record, *rest);
+            kept.count(&mut also, whole, facts.ts);
             self.remove(slot);
-            self.add(&kept.whole, facts, kept.inserted);
-            let new = self.slot(ids);
-            if let Some(record) = new.and_then(|new| self.slab.get_mut(new)) {
-                (record.first, record.counted, record.rates) =
-                    (kept.first, kept.counted, kept.rates);
+            let now = Whole { ids, progress: kept.progress, base: also.base };
+            let added = self.add(&now, near.hash, facts, kept.inserted);
+            if let Some((record, rest)) = added.and_then(|slot| self.slab.both_mut(slot)) {
+                (record.first, record.counted, rest.rates) = (kept.first, kept.counted, also.rates);
                 record.messages = kept.messages.saturating_add(1);
                 record.acknowledged = kept.acknowledged;
             }
         } else {
-            if let Some(record) = self.slab.get_mut(slot) {
-                record.count(whole, facts.ts);
-            }
-            seen.burst = self.touch(slot, facts, deadline);
+            record.count(rest, whole, facts.ts);
+            let earlier = record.touch(&touch);
+            burst = record.burst;
+            self.move_end(slot, earlier);
         }
         count(&mut self.counters.updated);
-        Effect::Updated
+        Outcome { effect: Effect::Updated, regression, burst }
     }
 
-    fn compressed(&mut self, update: &Compressed, facts: &Facts, seen: &mut Seen) -> Effect {
-        let Some(slot) = self.slot(update.ids) else {
+    fn compressed(&mut self, ids: Ids, near: Near, update: &Update, facts: &Facts) -> Outcome {
+        let Some(slot) = self.place(ids, near) else {
             count(&mut self.counters.orphans);
-            return Effect::Orphan;
+            return Outcome::of(Effect::Orphan);
         };
-        let Some(record) = self.slab.get_mut(slot) else { return Effect::None };
-        let sides = record.whole.sides;
-        record.whole.compressed(update);
-        let proto = record.whole.wire.proto;
-        seen.regression = regressed(update.ids, proto, sides, record.whole.sides);
-        let deadline = self.lifetimes.compressed(facts.ts, update, record.deadline_s);
-        seen.burst = self.touch(slot, facts, deadline);
+        let (sender, stamp) = (self.sender(facts.sender), self.ages.next());
+        let Some(record) = self.slab.get_mut(slot) else { return Outcome::of(Effect::None) };
+        let regression = regressed(ids, record.proto, &record.progress.sides, &update.sides);
+        record.progress.update(update);
+        let deadline_s = self.lifetimes.compressed(facts.ts, update, record.deadline_s);
+        let earlier = record.touch(&Touch { ts: facts.ts, stamp, sender, deadline_s });
+        let burst = record.burst;
+        self.move_end(slot, earlier);
         count(&mut self.counters.compressed);
-        Effect::Updated
+        Outcome { effect: Effect::Updated, regression, burst }
     }
 
-    /// A message about a state: it is now the youngest. Gives its updates in this second.
-    fn touch(&mut self, slot: u32, facts: &Facts, deadline_s: i64) -> u16 {
-        let sender = self.sender(facts.sender);
-        let Some(record) = self.slab.get_mut(slot) else { return 0 };
-        let same = record.last.split().0 == facts.ts.split().0;
-        record.burst = if same { record.burst.saturating_add(1) } else { 1 };
-        record.last = record.last.max(facts.ts);
-        record.sender = sender;
-        record.messages = record.messages.saturating_add(1);
-        let earlier = deadline_s < record.deadline_s;
-        record.deadline_s = deadline_s;
-        let burst = record.burst;
+    /// A state whose end has come nearer is looked at then.
+    #[inline]
+    fn move_end(&mut self, slot: u32, earlier: bool) {
         if earlier {
             self.wheel.remove(&mut self.slab, slot);
             self.wheel.insert(&mut self.slab, slot);
         }
-        if self.ages.tail != slot {
-            self.ages.remove(&mut self.slab, AGE, slot);
-            self.ages.push(&mut self.slab, AGE, slot);
-        }
-        burst
     }
 
-    fn delete(&mut self, ids: Ids) -> Effect {
-        let Some(slot) = self.slot(ids) else {
+    fn delete(&mut self, ids: Ids, near: Near) -> Effect {
+        let Some(slot) = self.place(ids, near) else {
             count(&mut self.counters.missing);
             return Effect::Missing;
         };
@@ -393,8 +362,8 @@ impl Table {
         Effect::Deleted
     }
 
-    fn acknowledge(&mut self, ids: Ids) -> Effect {
-        if let Some(slot) = self.slot(ids)
+    fn acknowledge(&mut self, ids: Ids, near: Near) -> Effect {
+        if let Some(slot) = self.place(ids, near)
             && let Some(record) = self.slab.get_mut(slot)
         {
             record.acknowledged = true;
@@ -442,21 +411,23 @@ impl Table {
     }
 
     fn entry(&self, slot: u32) -> Option<Entry<'_>> {
-        let record = self.slab.get(slot)?;
+        let (record, rest) = self.slab.both(slot)?;
         let sender = self.senders.get(usize::from(record.sender)).copied();
-        Some(Entry::new(record, self.now, sender))
+        Some(Entry::new((record, rest), self.now, sender))
     }
 
     /// The states, the least recently updated first.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let next = |&slot: &u32| Some(self.slab.link(slot, AGE).next).filter(|&next| next != NIL);
-        let first = Some(self.ages.head).filter(|&head| head != NIL);
-        std::iter::successors(first, next).filter_map(|slot| self.entry(slot))
+        let numbered = self.slab.records().map(|(slot, record)| (record.stamp, slot));
+        let mut slots: Vec<(u64, u32)> = numbered.collect();
+        slots.sort_unstable();
+        slots.into_iter().filter_map(|(_, slot)| self.entry(slot))
     }
 
     /// The states in an order, which is the same for the same states.
     pub fn sorted(&self, sort: Sort) -> Vec<Entry<'_>> {
-        let mut entries: Vec<_> = self.entries().collect();
+        let slots = self.slab.records().map(|(slot, _)| slot);
+        let mut entries: Vec<_> = slots.filter_map(|slot| self.entry(slot)).collect();
         sort.apply(&mut entries);
         entries
     }
@@ -475,10 +446,6 @@ impl Table {
         let flows = self.flows.as_ref()?;
         self.entry(flows.find(&self.slab, proto, (src, sport), (dst, dport))?)
     }
-}
-
-fn count(counter: &mut u64) {
-    *counter = counter.saturating_add(1);
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ use std::io::Cursor;
 use std::net::IpAddr;
 
 use super::health::Kind;
-use super::{Facts, Guard, Health, Op, Sort, Suspicion, Table, Verbosity, push_state};
+use super::{
+    Facts, Group, Guard, Health, Ops, Packet, Sort, Suspicion, Table, Verbosity, push_state,
+};
 use crate::capture::Batch;
 use crate::capture::file::File;
 use crate::event::Frame;
@@ -42,8 +44,8 @@ fn unwrap<'a>(frame: &Frame<'a>) -> Option<(Facts, pfsync::Pfsync<'a>)> {
     Some((Facts { station, ..facts }, header))
 }
 
-/// Calls `each` with the facts of every packet and its messages.
-fn read(name: &str, mut each: impl FnMut(Facts, &[Op])) {
+/// Calls `each` with every packet.
+fn read(name: &str, mut each: impl FnMut(Packet<'_>)) {
     let path = format!("{}/testdata/{name}", env!("CARGO_MANIFEST_DIR"));
     let bytes = fs::read(path).unwrap();
     let mut file = File::from_reader(name, Box::new(Cursor::new(bytes))).unwrap();
@@ -54,9 +56,9 @@ fn read(name: &str, mut each: impl FnMut(Facts, &[Op])) {
             let Some((facts, header)) = unwrap(&frame) else { continue };
             let faulty = header.messages().any(|message| message.is_err());
             let facts = Facts { faulty, ..facts };
-            let messages = header.messages().map_while(Result::ok);
-            let ops: Vec<_> = messages.map(|message| Op::of(facts, &message)).collect();
-            each(facts, &ops);
+            let mut ops = Ops::default();
+            ops.add(facts, Some(&header));
+            ops.packets().for_each(&mut each);
         }
         if !more {
             return;
@@ -76,11 +78,11 @@ fn print(table: &Table) -> String {
 fn follow(name: &str) -> (Table, Health) {
     let mut table = Table::with_flows(1000);
     let mut health = Health::new();
-    read(name, |facts, ops| {
-        health.frame(&facts);
-        for op in ops {
-            let outcome = table.apply(op);
-            health.message(op, &outcome);
+    read(name, |packet| {
+        health.frame(packet.facts);
+        for group in packet.groups() {
+            health.messages(&group);
+            table.apply(&group, |op, outcome| health.outcome(&group, op, outcome));
         }
     });
     (table, health)
@@ -97,13 +99,13 @@ fn openbsd_s_capture_ends_as_its_notes_say() {
     for name in ["openbsd80-pfsync0", "openbsd80-pfsync0-dlt18", "openbsd80-sync-eth"] {
         let mut table = Table::with_flows(1000);
         let mut before = String::new();
-        read(&format!("genuine/{name}.pcap"), |_, ops| {
-            for op in ops {
-                if op.action == SyncAction::Clr && before.is_empty() {
+        read(&format!("genuine/{name}.pcap"), |packet| {
+            for message in packet.messages() {
+                if message.action == SyncAction::Clr && before.is_empty() {
                     assert_eq!(table.len(), 22);
                     before = print(&table);
                 }
-                table.apply(op);
+                table.apply(&message, |_, _| {});
             }
         });
         let counters = table.counters();
@@ -180,11 +182,11 @@ fn a_firewall_s_states_are_there_when_they_should() {
     ];
     let mut table = Table::new(1000);
     let mut expected = expected.into_iter();
-    read("pfsync/lifecycle.pcap", |facts, ops| {
-        ops.iter().for_each(|op| _ = table.apply(op));
+    read("pfsync/lifecycle.pcap", |packet| {
+        packet.groups().for_each(|group| table.apply(&group, |_, _| {}));
         let mut ids: Vec<_> = table.entries().map(|entry| entry.ids().id).collect();
         ids.sort_unstable();
-        assert_eq!(ids, expected.next().unwrap(), "{:?}", facts.ts);
+        assert_eq!(ids, expected.next().unwrap(), "{:?}", packet.facts.ts);
     });
     assert_eq!((table.counters().orphans, table.counters().missing), (1, 1));
 }
@@ -237,13 +239,13 @@ fn a_forged_packet_is_suspicious() {
     let mut guard = Guard::new(peers.into());
     let mut found = Vec::new();
     let mut start = None;
-    read("pfsync/spoof.pcap", |facts, ops| {
-        let start = start.get_or_insert(facts.ts.0);
+    read("pfsync/spoof.pcap", |packet| {
+        let start = start.get_or_insert(packet.facts.ts.0);
         let mut add = |suspicion: Suspicion| {
-            found.push(((facts.ts.0 - *start) / 1_000_000_000, suspicion.name()));
+            found.push(((packet.facts.ts.0 - *start) / 1_000_000_000, suspicion.name()));
         };
-        guard.check(&facts).for_each(&mut add);
-        ops.iter().filter_map(|op| guard.follow(op)).for_each(add);
+        guard.check(packet.facts).for_each(&mut add);
+        packet.groups().for_each(|group| guard.follow(&group, &mut add));
     });
     let expected = [
         (10, "sender"),
@@ -259,9 +261,9 @@ fn a_forged_packet_is_suspicious() {
     assert_eq!(found, expected);
     let mut guard = Guard::new(peers.into());
     for name in ["pfsync/pair.pcap", "pfsync/pair-freebsd.pcap"] {
-        read(name, |facts, ops| {
-            assert_eq!(guard.check(&facts).next(), None);
-            assert!(ops.iter().all(|op| guard.follow(op).is_none()));
+        read(name, |packet| {
+            assert_eq!(guard.check(packet.facts).next(), None);
+            packet.groups().for_each(|group| guard.follow(&group, |found| panic!("{found:?}")));
         });
     }
 }
@@ -273,12 +275,10 @@ fn every_state_is_printed_without_a_control_byte() {
     let mut all = String::new();
     for name in layouts.into_iter().chain(["v1-ilp32-le", "v1-lp64-be", "v2", "v3", "v4"]) {
         let mut table = Table::new(1000);
-        read(&format!("pfsync/{name}.pcap"), |_, ops| {
-            for op in ops {
-                if matches!(op.action, SyncAction::Ins | SyncAction::Upd) {
-                    table.apply(op);
-                }
-            }
+        read(&format!("pfsync/{name}.pcap"), |packet| {
+            let wanted =
+                |group: &Group<'_>| matches!(group.action, SyncAction::Ins | SyncAction::Upd);
+            packet.groups().filter(wanted).for_each(|group| table.apply(&group, |_, _| {}));
         });
         assert_eq!(table.is_empty(), name.starts_with("v1"), "{name}");
         all.push_str(&print(&table));

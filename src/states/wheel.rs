@@ -57,6 +57,12 @@ impl Wheel {
         }
     }
 
+    /// True if a bucket's turn has come.
+    #[inline]
+    pub(super) fn is_behind(&self, now: i64) -> bool {
+        self.cursor.is_some_and(|cursor| cursor < now)
+    }
+
     /// A state that has ended at `now`, still in its bucket. Looks at up to `budget` states.
     pub(super) fn ended(&mut self, slab: &mut Slab, now: i64, budget: &mut usize) -> Option<u32> {
         let mut cursor = self.cursor?;

@@ -18,6 +18,7 @@ use crate::pf::Systems;
 
 mod layouts;
 pub mod messages;
+mod updates;
 
 pub use messages::{Body, Message, Messages};
 

@@ -19,7 +19,7 @@ use crate::event::Event;
 use crate::ipsec::report::cache::{Flows, MAX_FLOWS, Matcher, Seen, index};
 use crate::packet::proto;
 use crate::pf::{Action, Direction};
-use crate::states::{Facts, Op, Table};
+use crate::states::{Facts, Ops, Table};
 use crate::time::Timestamp;
 use crate::wire::state::{End, State};
 use crate::wire::writer::Writer;
@@ -37,7 +37,7 @@ struct Decoder {
 #[derive(Default)]
 struct Told {
     frames: u64,
-    ops: Vec<Op>,
+    ops: Ops,
     logged: Vec<(Seen, Timestamp, bool)>,
     undecoded: Undecoded,
 }
@@ -50,10 +50,8 @@ impl Work for Decoder {
         output.ops.clear();
         output.logged.clear();
         output.undecoded = self.selection.each(batch, writers, |event| {
-            if let Some(packet) = &event.pfsync {
-                let facts = Facts::of(event);
-                let messages = packet.messages().map_while(Result::ok);
-                output.ops.extend(messages.map(|message| Op::of(facts, &message)));
+            if event.pfsync.is_some() {
+                output.ops.add(Facts::of(event), event.pfsync.as_ref());
             }
             output.logged.extend(logged(event));
         });
@@ -148,7 +146,8 @@ fn read(
         (0..settings.threads).map(worker).collect::<Vec<_>>()
     };
     let mut consume = |told: &mut Told| {
-        told.ops.iter().for_each(|op| _ = table.apply(op));
+        let groups = told.ops.groups();
+        groups.for_each(|group| table.apply(&group, |_, _| {}));
         for &(seen, at, passed) in &told.logged {
             flows.add(seen, at, passed);
         }

@@ -19,10 +19,12 @@ use std::iter::FusedIterator;
 use nom::number::complete::{be_u8, be_u16, be_u32};
 use nom::{IResult, Parser};
 
+use super::updates;
+pub use super::updates::{Compressed, Updates};
 use super::{Layout, Pfsync};
 use crate::error::{DecodeError, Fault, Layer};
-use crate::pf::{BulkStatus, PeerState, StateFlags, SyncAction, Timeout};
-use crate::wire::state::{self, Ids, Peer, State};
+use crate::pf::{BulkStatus, PeerState, SyncAction};
+use crate::wire::state::{self, Ids, State};
 use crate::wire::tdb::{self, Tdb, TdbLayout};
 
 /// Bytes in front of each kind of message in versions 5 and 6.
@@ -89,25 +91,6 @@ pub enum Body<'a> {
     /// Messages that are not decoded: an unknown action, version 6's first layouts, or messages
     /// shorter than their action's, which receivers skip.
     Unknown(&'a [u8]),
-}
-
-/// `struct pfsync_upd_c`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Compressed {
-    /// Name of the state.
-    pub ids: Ids,
-    /// The side that sent the first packet.
-    pub src: Peer,
-    /// The side that it was sent to.
-    pub dst: Peer,
-    /// Seconds until it ends; senders leave it 0.
-    pub expire_s: u32,
-    /// The timeout it runs under.
-    pub timeout: Timeout,
-    /// Its options (version 6).
-    pub state_flags: Option<StateFlags>,
-    /// Updates collapsed into this message (versions 2 to 4).
-    pub updates: Option<u8>,
 }
 
 /// What a group's messages are.
@@ -312,11 +295,12 @@ impl<'a> Messages<'a> {
     /// The fault that ends them, if one does: what going through them comes to, without a look into
     /// messages that are there and whose size is all they need.
     pub(super) fn fault(mut self) -> Option<DecodeError> {
-        while !self.done {
+        loop {
             let there = self.packet.bytes.len();
-            let whole = |group: &mut Group| group.has_its_size() && group.end <= there;
-            if let Some(group) = self.group.take_if(whole) {
-                self.at = self.at.max(group.end);
+            let whole = |group: &Group| group.has_its_size() && group.end <= there;
+            if let Some(group) = self.upcoming().filter(whole) {
+                self.pass(&group);
+                continue;
             }
             match self.next() {
                 Some(Err(fault)) => return Some(fault),
@@ -324,7 +308,38 @@ impl<'a> Messages<'a> {
                 None => return None,
             }
         }
-        None
+    }
+
+    /// The compressed updates that come next, up to the end of their group; `None` if something
+    /// else does, or not all of them are there. Firewalls send little else, and by themselves they
+    /// are decoded without the room that a [`Body`] takes.
+    pub fn updates(&mut self) -> Option<(SyncAction, Updates<'a>)> {
+        let group = self.upcoming().filter(|group| group.kind == Kind::UpdC)?;
+        let bytes = self.packet.bytes.get(self.at..group.end)?;
+        self.pass(&group);
+        Some((group.action, Updates::new(bytes, group.size, self.version())))
+    }
+
+    /// The group of the next message. `None` if there is none, or if what is there is none, which
+    /// is found once more by whoever asks for a message.
+    fn upcoming(&mut self) -> Option<Group> {
+        while !self.done && self.group.is_none_or(|group| group.nth >= group.messages) {
+            let at = self.at;
+            self.group = self.next_group().ok().flatten();
+            if self.group.is_none() {
+                self.at = at;
+                break;
+            }
+        }
+        self.group.filter(|group| group.nth < group.messages)
+    }
+
+    /// Leaves out the rest of a group.
+    fn pass(&mut self, group: &Group) {
+        let messages = group.messages.saturating_sub(group.nth);
+        self.index = self.index.saturating_add(usize::from(messages));
+        self.at = group.end;
+        self.group = None;
     }
 
     fn advance(&mut self) -> Result<Option<Message<'a>>, DecodeError> {
@@ -410,7 +425,7 @@ fn body(bytes: &[u8], kind: Kind, version: u8) -> Option<Body<'_>> {
         Kind::Unknown => return Some(Body::Unknown(bytes)),
         Kind::Ids => ids.map(|ids| Body::Ids { ids, states: None }).parse(bytes),
         Kind::Deleted => deleted(bytes),
-        Kind::UpdC => compressed(bytes, version),
+        Kind::UpdC => updates::parse(bytes, version).map(|(i, one)| (i, Body::Compressed(one))),
         Kind::Clr if bytes.len() == 8 => {
             be_u32.map(|creatorid| Body::Clear { ifname: &[], creatorid }).parse(bytes)
         }
@@ -431,28 +446,6 @@ fn deleted(i: &[u8]) -> Parsed<'_, Body<'_>> {
     let (i, ids) = ids(i)?;
     let (i, states) = (be_u8, be_u8).map(|(src, dst)| [PeerState(src), PeerState(dst)]).parse(i)?;
     Ok((i, Body::Ids { ids, states: Some(states) }))
-}
-
-#[inline]
-fn compressed(i: &[u8], version: u8) -> Parsed<'_, Body<'_>> {
-    let (i, &id) = state::chunk(i)?;
-    let (i, (src, dst)) = match version {
-        2 => (state::peer_v2, state::peer_v2).parse(i)?,
-        _ => (state::peer, state::peer).parse(i)?,
-    };
-    let (i, &creatorid) = state::chunk(i)?;
-    let (i, &expire_s) = state::chunk(i)?;
-    let (i, &[timeout, last]) = state::chunk(i)?;
-    let compressed = Compressed {
-        ids: Ids { id: u64::from_be_bytes(id), creatorid: u32::from_be_bytes(creatorid) },
-        src,
-        dst,
-        expire_s: u32::from_be_bytes(expire_s),
-        timeout: Timeout(timeout),
-        state_flags: (version == 6).then_some(StateFlags(u16::from(last))),
-        updates: (version <= 4).then_some(last),
-    };
-    Ok((i, Body::Compressed(compressed)))
 }
 
 fn clear(i: &[u8]) -> Parsed<'_, Body<'_>> {
