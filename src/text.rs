@@ -313,7 +313,10 @@ const RUNS: [(u8, u8); 256] = {
     while byte < runs.len() {
         let mut start = 0;
         while start < 8 {
-            let len = (byte >> start).trailing_ones() as u8;
+            let mut len = 0;
+            while (byte >> start >> len) & 1 == 1 {
+                len += 1;
+            }
             if len > runs[byte].1 {
                 runs[byte] = (start, len);
             }
