@@ -246,7 +246,9 @@ impl Live {
         let slot = self.heads.get_mut(lane)?;
         let head = slot.as_mut()?;
         let rest = head.chunk.records.get(head.next..).unwrap_or_default();
-        if head.next == 0 && batch.records.is_empty() && rest.iter().all(|r| r.ts <= until) {
+        // Without another lane's there is no such time.
+        let all = until.0 == i64::MAX || rest.iter().all(|record| record.ts <= until);
+        if head.next == 0 && batch.records.is_empty() && all {
             mem::swap(&mut batch.records, &mut head.chunk.records);
             mem::swap(&mut batch.bytes, &mut head.chunk.bytes);
             head.next = batch.records.len();
@@ -291,6 +293,11 @@ impl Records for Live {
     /// pulse is due.
     fn fill(&mut self, batch: &mut Batch) -> Filled {
         self.start();
+        if self.heads.len() == 1 {
+            // A single lane's chunks are handed on as they are: the reader can have these back.
+            let (records, bytes) = (mem::take(&mut batch.records), mem::take(&mut batch.bytes));
+            self.control.ring.lock().keep(Chunk { records, bytes, arrived: Instant::now() });
+        }
         batch.records.clear();
         batch.bytes.clear();
         batch.notices.clear();
