@@ -172,6 +172,8 @@ impl Output {
     /// Gives back the buffer of what was taken and waits no longer, so that there is one less.
     pub fn give_back(&mut self, bytes: &mut Vec<u8>) {
         if self.waiting.is_empty() {
+            // What was taken by copying is there still.
+            bytes.clear();
             mem::swap(&mut self.waiting, bytes);
         }
     }
