@@ -28,6 +28,9 @@ pub use super::ring::Counters;
 /// How long a record waits for those of other devices, once it has come, besides the time that
 /// they may be gathered.
 const HOLD: Duration = Duration::from_millis(40);
+/// They may be gathered for so many times that time: by the kernel; by the thread that reads it;
+/// and again, if another block is full just before that is over.
+const GATHERED: u32 = 3;
 /// How often is looked for devices that have come, where all of a kind are read.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// A batch that has so many bytes is handed on.
@@ -305,7 +308,7 @@ impl Records for Live {
         batch.first_frame = self.frames + 1;
         let ring = Arc::clone(&self.control.ring);
         let pulse = self.control.settings.pulse.map(|pulse| Instant::now() + pulse);
-        let hold = HOLD.saturating_add(self.control.settings.gather);
+        let hold = HOLD.saturating_add(self.control.settings.gather.saturating_mul(GATHERED));
         let mut spent = None;
         let more = loop {
             let mut state = ring.lock();
