@@ -1,22 +1,26 @@
-//! What filters and the summary ask of a logged packet, read from where it stands.
+//! What filters, the summary and the renderers ask of a logged packet, read from where it stands.
 //!
 //! Most records are plain: a header of a length that today's systems write, and behind it an IP
-//! header without options and not of a fragment. Of those there is a [`Glance`], for a tenth of what
-//! [`decode`](crate::decode::decode) costs, and it says what decoding would. Of all others there is
-//! none, and they are decoded. `tests/glance.rs` holds the one against the other.
+//! header that is whole, and no fragment of IPv6. Of those there is a [`Glance`], for a tenth of what
+//! [`decode`](crate::decode::decode) costs, and it says what decoding would; what it does not show
+//! is taken from it where it is wanted ([`Glance::packet`], [`Glance::other`]).
+//! Of all others there is none, and they are decoded. `tests/glance.rs` holds the one against the
+//! other.
 #![forbid(unsafe_code)]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::event::Frame;
-use crate::packet::{Ports, extensions, proto};
+use crate::packet::{Frag, Icmp, Ip, Packet, Ports, Transport, extensions, proto};
 use crate::pf::{Action, Direction, Family, Reason, Systems};
 use crate::wire::link::LinkType;
-use crate::wire::pflog;
+use crate::wire::pflog::{self, Other};
 use crate::wire::writer::Writer;
 
 /// Bytes of a header up to its direction: 61, 69 or 100 in all.
 const FIXED_LEN: usize = 61;
+/// Bytes of OpenBSD's header, which has addresses behind that.
+const OPENBSD_LEN: usize = 100;
 const IPV4_LEN: usize = 20;
 const IPV6_LEN: usize = 40;
 
@@ -25,6 +29,12 @@ const IPV6_LEN: usize = 40;
 pub struct Glance<'a> {
     /// pf's header up to its direction.
     header: &'a [u8; FIXED_LEN],
+    /// The captured bytes from the IP header on.
+    ip: &'a [u8],
+    /// Where in them the header behind IP and its extension headers begins.
+    behind: usize,
+    /// What the records so far have shown of the machine that wrote them.
+    pub writer: Writer,
     /// Systems that may have written the record.
     pub systems: Systems,
     /// IP's version.
@@ -69,50 +79,53 @@ impl<'a> Glance<'a> {
         }
         let ip = frame.data.get(skip..)?;
         let wire_len = frame.len.saturating_sub(skip);
-        let systems = writer.systems_by(hdrlen, af);
         match Family::from_af(af.into())? {
-            Family::Inet => Self::of_v4(header, systems, ip, wire_len),
-            Family::Inet6 => Self::of_v6(header, systems, ip, wire_len),
+            Family::Inet => Self::of_v4(header, writer, ip, wire_len),
+            Family::Inet6 => Self::of_v6(header, writer, ip, wire_len),
         }
     }
 
     #[inline]
     fn of_v4(
         header: &'a [u8; FIXED_LEN],
-        systems: Systems,
-        ip: &[u8],
+        writer: Writer,
+        ip: &'a [u8],
         wire_len: usize,
     ) -> Option<Self> {
-        let &[0x45, _, l, m, _, _, f, g, _, proto, _, _, a, b, c, d, w, x, y, z] =
+        let &[first @ 0x45..=0x4f, _, l, m, _, _, f, g, _, proto, _, _, a, b, c, d, w, x, y, z] =
             ip.first_chunk::<IPV4_LEN>()?
         else {
             return None;
         };
         let len = usize::from(u16::from_be_bytes([l, m]));
-        if len < IPV4_LEN || proto == proto::AH {
+        let header_len = usize::from(first & 0xf) * 4;
+        if len < header_len || ip.len() < header_len || proto == proto::AH {
             return None;
         }
         let is_later = u16::from_be_bytes([f, g]) & 0x1fff != 0;
         Some(Self {
             header,
-            systems,
+            ip,
+            behind: header_len,
+            writer,
+            systems: systems(header, writer),
             family: Family::Inet,
             src: Ipv4Addr::new(a, b, c, d).into(),
             dst: Ipv4Addr::new(w, x, y, z).into(),
             proto,
             named: proto,
             len,
-            header_len: IPV4_LEN,
+            header_len,
             wire_len,
-            ports: if is_later { None } else { ports(proto, ip, IPV4_LEN, len) },
+            ports: if is_later { None } else { ports(proto, ip, header_len, len) },
         })
     }
 
     #[inline]
     fn of_v6(
         header: &'a [u8; FIXED_LEN],
-        systems: Systems,
-        ip: &[u8],
+        writer: Writer,
+        ip: &'a [u8],
         wire_len: usize,
     ) -> Option<Self> {
         let fixed = ip.first_chunk::<IPV6_LEN>()?;
@@ -135,7 +148,10 @@ impl<'a> Glance<'a> {
         }
         Some(Self {
             header,
-            systems,
+            ip,
+            behind,
+            writer,
+            systems: systems(header, writer),
             family: Family::Inet6,
             src: Ipv6Addr::from(*src).into(),
             dst: Ipv6Addr::from(*dst.first_chunk::<16>()?).into(),
@@ -146,6 +162,109 @@ impl<'a> Glance<'a> {
             wire_len,
             ports: ports(proto, ip, behind, len),
         })
+    }
+
+    /// The captured bytes of the IP packet, and how many of them are headers of IP.
+    #[inline]
+    pub fn bytes(&self) -> (&'a [u8], usize) {
+        (self.ip.get(..self.ip.len().min(self.len)).unwrap_or(self.ip), self.behind)
+    }
+
+    /// TTL or hop limit.
+    #[inline]
+    pub fn ttl(&self) -> u8 {
+        let &[_, _, _, _, _, _, _, hops, ttl] = self.ip.first_chunk().unwrap_or(&[0; 9]);
+        if self.family == Family::Inet { ttl } else { hops }
+    }
+
+    /// True if it is a part of a larger packet.
+    #[inline]
+    pub fn is_fragment(&self) -> bool {
+        self.frag_bits().is_some_and(|bits| bits & 0x3fff != 0)
+    }
+
+    /// Where it belongs in a larger packet, in bytes: of IPv4, as there is no glance at a fragment of
+    /// IPv6.
+    #[inline]
+    pub fn frag_off(&self) -> Option<u32> {
+        self.frag_bits().map(|bits| u32::from(bits & 0x1fff) * 8)
+    }
+
+    /// IPv4's flags and fragment offset.
+    #[inline]
+    fn frag_bits(&self) -> Option<u16> {
+        let &[.., high, low] = self.ip.first_chunk::<8>()?;
+        (self.family == Family::Inet).then_some(u16::from_be_bytes([high, low]))
+    }
+
+    /// Type and code of ICMP and ICMPv6.
+    #[inline]
+    pub fn icmp(&self) -> Option<Icmp> {
+        let is_icmp = matches!(self.proto, proto::ICMP | proto::ICMP6);
+        if !is_icmp || self.frag_off().is_some_and(|offset| offset > 0) {
+            return None;
+        }
+        let (bytes, behind) = self.bytes();
+        match bytes.get(behind..)? {
+            &[kind, code, ..] => Some(Icmp { kind, code: Some(code) }),
+            &[kind] => Some(Icmp { kind, code: None }),
+            [] => None,
+        }
+    }
+
+    /// The packet, decoded.
+    #[inline]
+    pub fn packet(&self) -> Packet<'a> {
+        let all = self.ip;
+        let there = all.get(..all.len().min(self.len)).unwrap_or(all);
+        let (header, rest) = there.split_at_checked(self.header_len).unwrap_or((there, &[]));
+        let (frag, ttl, extensions) = match (self.family, header) {
+            (Family::Inet, &[_, _, _, _, i, d, f, g, ttl, ..]) => {
+                let bits = u16::from_be_bytes([f, g]);
+                let frag = Frag {
+                    id: u32::from(u16::from_be_bytes([i, d])),
+                    offset: u32::from(bits & 0x1fff) * 8,
+                    more: bits & 0x2000 != 0,
+                    dont: bits & 0x4000 != 0,
+                };
+                (Some(frag), Some(ttl), 0)
+            }
+            (Family::Inet6, &[_, _, _, _, _, _, _, hops, ..]) => {
+                (None, Some(hops), self.behind.saturating_sub(IPV6_LEN))
+            }
+            _ => (None, None, 0),
+        };
+        let (extensions, payload) = rest.split_at_checked(extensions).unwrap_or((rest, &[]));
+        let transport = match frag {
+            Some(Frag { offset: 1.., .. }) => Transport::None,
+            _ => Transport::parse(self.proto, payload),
+        };
+        let ip = Ip {
+            family: self.family,
+            header,
+            extensions,
+            src: Some(self.src),
+            dst: Some(self.dst),
+            ttl,
+            len: Some(self.len),
+            proto: Some(self.proto),
+            frag,
+        };
+        let payload_len = self.len.saturating_sub(self.behind);
+        Packet { bytes: all, len: self.wire_len, ip, ah: None, payload, payload_len, transport }
+    }
+
+    /// The addresses on the other side of a translation, where the header has room for them.
+    #[inline]
+    pub fn other(&self, frame: &Frame<'a>) -> Option<Other> {
+        let [hdrlen, af, ..] = *self.header;
+        if usize::from(hdrlen) != OPENBSD_LEN {
+            return None;
+        }
+        let header = frame.data.first_chunk::<OPENBSD_LEN>()?;
+        let mut other = pflog::openbsd_other(header)?;
+        other.place(af.into(), Some(self.family));
+        Some(other)
     }
 
     /// What was done.
@@ -199,6 +318,12 @@ impl<'a> Glance<'a> {
         let &[a, b, c, d, e, f, g, h, ..] = self.header.last_chunk::<25>().unwrap_or(&[0; 25]);
         [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])]
     }
+}
+
+/// Systems that may have written the header, which is not ipfw's.
+#[inline]
+fn systems([hdrlen, af, ..]: &[u8; FIXED_LEN], writer: Writer) -> Systems {
+    writer.systems_by(*hdrlen, *af)
 }
 
 /// The ports of a protocol that has them, if they are there and the packet's length admits them.

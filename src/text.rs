@@ -3,6 +3,8 @@
 //!
 //! All functions append to a byte buffer, so that a line costs no allocation.
 
+pub mod line;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -73,13 +75,21 @@ pub fn push_dec(out: &mut Vec<u8>, n: impl Integer) {
         out.push(b'-');
     }
     if n < EIGHT_DIGITS {
-        let digits = digits(n);
-        // The last digit is written even of 0.
-        let zeros = (digits | 1 << 56).trailing_zeros() & 0x38;
-        push_some(out, (digits | ZEROS) >> zeros, 8_usize.wrapping_sub(zeros as usize / 8));
+        let (text, len) = number(n);
+        push_some(out, text, len);
     } else {
         push_long_dec(out, n);
     }
+}
+
+/// A number below [`EIGHT_DIGITS`] in decimal, the first digit in the lowest byte, and how many
+/// digits it has.
+#[inline(always)]
+const fn number(n: u64) -> (u64, usize) {
+    let digits = digits(n);
+    // The last digit is written even of 0.
+    let zeros = (digits | 1 << 56).trailing_zeros() & 0x38;
+    ((digits | ZEROS) >> zeros, 8_usize.wrapping_sub(zeros as usize / 8))
 }
 
 #[cold]
@@ -107,12 +117,18 @@ pub fn push_dec_padded(out: &mut Vec<u8>, n: u64, width: usize) {
     push_dec(out, n);
 }
 
-/// Appends the six digits of a number below a million between two bytes.
-#[inline]
-pub fn push_six_digits(out: &mut Vec<u8>, before: u8, n: u64, behind: u8) {
-    let digits = (digits(n) | ZEROS) >> 16;
-    let text = u64::from(before) | digits << 8 | u64::from(behind) << 56;
-    out.extend_from_slice(&text.to_le_bytes());
+/// The six digits of a number below a million between two bytes, the first of these in the lowest.
+#[inline(always)]
+pub(crate) const fn six_digits(before: u8, n: u64, behind: u8) -> u64 {
+    before as u64 | (digits(n) | ZEROS) >> 16 << 8 | (behind as u64) << 56
+}
+
+/// The nine digits of a number below a thousand million between two bytes.
+#[inline(always)]
+pub(crate) fn nine_digits(before: u8, n: u64, behind: u8) -> [u8; 11] {
+    let first = u8::try_from(n / EIGHT_DIGITS % 10).unwrap_or_default();
+    let [a, b, c, d, e, f, g, h] = (digits(n % EIGHT_DIGITS) | ZEROS).to_le_bytes();
+    [before, b'0' + first, a, b, c, d, e, f, g, h, behind]
 }
 
 #[inline]
@@ -191,81 +207,122 @@ const OCTETS: [u64; 256] = {
 /// Appends an IPv4 address in dotted form.
 #[inline]
 pub fn push_ipv4(out: &mut Vec<u8>, addr: Ipv4Addr) {
-    let [a, b, c, d] = addr.octets();
-    push_two_octets(out, a, b);
-    push_two_octets(out, c, d);
-    out.pop();
+    let (text, len) = ipv4(addr);
+    let end = out.len().wrapping_add(len);
+    out.extend_from_slice(&text.to_le_bytes());
+    out.truncate(end);
 }
 
-/// Appends two octets with a dot behind each.
+/// An IPv4 address in dotted form, the first digit in the lowest byte, and how long that is.
 #[inline(always)]
-fn push_two_octets(out: &mut Vec<u8>, first: u8, second: u8) {
+fn ipv4(addr: Ipv4Addr) -> (u128, usize) {
+    let [a, b, c, d] = addr.octets();
+    let (first, len) = two_octets(a, b);
+    let (second, more) = two_octets(c, d);
+    let text = u128::from(first) | u128::from(second) << (len * 8);
+    // Without the last dot.
+    (text, (len + more).wrapping_sub(1) as usize)
+}
+
+/// Two octets with a dot behind each, at most eight bytes.
+#[inline(always)]
+fn two_octets(first: u8, second: u8) -> (u64, u32) {
     let octet = |n: u8| OCTETS.get(usize::from(n)).copied().unwrap_or_default();
     let (first, second) = (octet(first), octet(second));
-    let len = first >> 32;
+    let (len, more) = ((first >> 32) as u32, (second >> 32) as u32);
     let text = (first & 0xffff_ffff) | (second & 0xffff_ffff) << (8 * len);
-    push_some(out, text, len.wrapping_add(second >> 32) as usize);
+    (text, len.wrapping_add(more))
 }
 
 /// Appends an IPv6 address as RFC 5952 has it, IPv4-mapped and IPv4-compatible ones dotted
 /// (`::ffff:192.0.2.1`, `::192.0.2.1`) as tcpdump prints them.
+#[inline]
 pub fn push_ipv6(out: &mut Vec<u8>, addr: Ipv6Addr) {
+    let (text, len) = ipv6(addr);
+    let end = out.len().wrapping_add(len);
+    out.extend_from_slice(&text);
+    out.truncate(end);
+}
+
+/// Room for the longest IPv6 address, 39 bytes, while eight are written at once.
+type Ipv6Text = [u8; 48];
+
+/// An IPv6 address as [`push_ipv6`] writes it, and how long that is.
+fn ipv6(addr: Ipv6Addr) -> (Ipv6Text, usize) {
     let words = addr.segments();
+    let mut text = [b':'; 48];
     let (start, len) = longest_zero_run(&words);
     if len < 2 {
-        push_words(out, &words);
-        out.pop();
-        return;
+        let end = put_words(&mut text, 0, &words);
+        return (text, end.wrapping_sub(1));
     }
-    let (before, rest) = words.split_at(start);
+    let (before, rest) = words.split_at_checked(start).unwrap_or((&[], &words));
     let behind = rest.get(len..).unwrap_or_default();
-    push_words(out, before);
-    out.extend_from_slice(if before.is_empty() { b"::" } else { b":" });
-    match (before, behind) {
-        (_, []) => {}
-        ([], [_, _]) => push_low(out, addr),
-        ([], [0xffff, _, _]) => {
-            out.extend_from_slice(b"ffff:");
-            push_low(out, addr);
-        }
+    // The words bring a colon each, the run another one, and where it stands first a second.
+    let at = put_words(&mut text, 0, before).wrapping_add(1 + usize::from(before.is_empty()));
+    let dotted = match (before, behind) {
+        (_, []) => return (text, at),
+        ([], [_, _]) => at,
+        ([], [0xffff, _, _]) => put_words(&mut text, at, &[0xffff]),
         _ => {
-            push_words(out, behind);
-            out.pop();
+            let end = put_words(&mut text, at, behind);
+            return (text, end.wrapping_sub(1));
         }
-    }
-}
-
-/// Appends words in hex, a colon behind each.
-#[inline]
-fn push_words(out: &mut Vec<u8>, words: &[u16]) {
-    for &word in words {
-        let zeros = (u32::from(word) | 1).leading_zeros() / 4;
-        // Four to seven, so that there is room for the colon.
-        let len = 8_u32.wrapping_sub(zeros);
-        let digits = hex_digits(u32::from(word)) >> (zeros * 8);
-        push_some(out, digits | u64::from(b':') << (len * 8), len as usize + 1);
-    }
-}
-
-/// Appends the last 32 bits in dotted form.
-fn push_low(out: &mut Vec<u8>, addr: Ipv6Addr) {
+    };
     let [.., a, b, c, d] = addr.octets();
-    push_ipv4(out, Ipv4Addr::new(a, b, c, d));
+    let (low, len) = ipv4(Ipv4Addr::new(a, b, c, d));
+    if let Some(place) = text.get_mut(dotted..).and_then(<[u8]>::first_chunk_mut) {
+        *place = low.to_le_bytes();
+    }
+    (text, dotted.wrapping_add(len))
 }
+
+/// Writes words in hex, a colon behind each, and gives where the next one goes. What is behind that
+/// is colons again.
+#[inline(always)]
+fn put_words(text: &mut Ipv6Text, at: usize, words: &[u16]) -> usize {
+    words.iter().fold(at, |at, &word| {
+        let zeros = (u32::from(word) | 1).leading_zeros() / 4;
+        // Four to seven, so that there is room for a colon.
+        let len = 8_u32.wrapping_sub(zeros);
+        let digits = hex_digits(u32::from(word)) >> (zeros * 8) | COLONS << (len * 8);
+        if let Some(place) = text.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+            *place = digits.to_le_bytes();
+        }
+        at.wrapping_add(len as usize).wrapping_add(1)
+    })
+}
+
+/// Eight colons.
+const COLONS: u64 = u64::from_ne_bytes([b':'; 8]);
 
 /// Start and length of the longest run of zero words (the first of equals).
+#[inline(always)]
 fn longest_zero_run(words: &[u16; 8]) -> (usize, usize) {
     let bit = |(i, &word): (usize, &u16)| u8::from(word == 0) << i;
-    // Where a run starts that is one longer, round by round.
-    let mut starts = words.iter().enumerate().map(bit).fold(0, |all, bit| all | bit);
-    let (mut longest, mut len) = (starts, 0);
-    while starts != 0 {
-        longest = starts;
-        starts &= starts >> 1;
-        len += 1;
-    }
-    (longest.trailing_zeros() as usize % 8, len)
+    let zeros = words.iter().enumerate().map(bit).fold(0, |all, bit| all | bit);
+    let (start, len) = RUNS.get(usize::from(zeros)).copied().unwrap_or_default();
+    (start.into(), len.into())
 }
+
+/// The longest run of ones in each byte, from the lowest bit: where it starts, and how long it is.
+#[allow(clippy::indexing_slicing, reason = "the compiler evaluates it, where get cannot be called")]
+const RUNS: [(u8, u8); 256] = {
+    let mut runs = [(0, 0); 256];
+    let mut byte = 0;
+    while byte < runs.len() {
+        let mut start = 0;
+        while start < 8 {
+            let len = (byte >> start).trailing_ones() as u8;
+            if len > runs[byte].1 {
+                runs[byte] = (start, len);
+            }
+            start += 1;
+        }
+        byte += 1;
+    }
+    runs
+};
 
 /// Appends an address of either family.
 #[inline]

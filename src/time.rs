@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::text::{push_dec, push_dec_padded, push_six_digits};
+use crate::text::{nine_digits, push_dec, push_dec_padded, six_digits};
 
 /// A capture time: nanoseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -67,11 +67,29 @@ impl Precision {
     #[inline]
     pub fn push(self, out: &mut Vec<u8>, nanos: u64, end: u8) {
         match self {
-            Self::Micros => push_six_digits(out, b'.', nanos / 1000, end),
+            Self::Micros => {
+                out.extend_from_slice(&six_digits(b'.', nanos / 1000, end).to_le_bytes());
+            }
+            Self::Nanos => out.extend_from_slice(&nine_digits(b'.', nanos, end)),
+        }
+    }
+
+    /// The same behind date and time, and how long all is.
+    #[inline(always)]
+    fn behind(self, mut text: [u8; 32], nanos: u64, end: u8) -> ([u8; 32], usize) {
+        let Some(rest) = text.get_mut(SECONDS..) else { return (text, SECONDS) };
+        match self {
+            Self::Micros => {
+                if let Some(place) = rest.first_chunk_mut() {
+                    *place = six_digits(b'.', nanos / 1000, end).to_le_bytes();
+                }
+                (text, SECONDS + 8)
+            }
             Self::Nanos => {
-                out.push(b'.');
-                push_dec_padded(out, nanos, 9);
-                out.push(end);
+                if let Some(place) = rest.first_chunk_mut() {
+                    *place = nine_digits(b'.', nanos, end);
+                }
+                (text, SECONDS + 11)
             }
         }
     }
@@ -137,24 +155,34 @@ pub fn push_delta(out: &mut Vec<u8>, from: Timestamp, to: Timestamp, precision: 
 #[derive(Debug, Clone)]
 pub struct Clock {
     zone: TimeZone,
-    second: i64,
-    /// `2026-11-21T12:34:56`: nanoseconds in 64 bits end in 2262.
-    text: [u8; 19],
+    /// When that second began, in nanoseconds since 1970.
+    began: i64,
+    /// How many nanoseconds it lasts: none before the first time that is written.
+    lasts: u64,
+    /// `2026-11-21T12:34:56`, zeros behind: nanoseconds in 64 bits end in 2262.
+    text: [u8; 32],
 }
+
+/// Bytes of date and time up to the second.
+const SECONDS: usize = 19;
 
 impl Clock {
     /// A clock of this zone.
     pub const fn new(zone: TimeZone) -> Self {
-        Self { zone, second: i64::MIN, text: *b"0000-00-00T00:00:00" }
+        Self { zone, began: 0, lasts: 0, text: [0; 32] }
     }
 
-    /// Date and time up to the second, as `2026-11-21T12:34:56`.
+    /// Turns to the second of a time, and gives the nanoseconds since it began.
     #[inline]
-    fn seconds(&mut self, second: i64) -> &[u8; 19] {
-        if self.second != second {
-            self.turn(second);
+    fn since(&mut self, ts: Timestamp) -> u64 {
+        let since = ts.0.wrapping_sub(self.began).cast_unsigned();
+        if since < self.lasts {
+            return since;
         }
-        &self.text
+        let (second, nanos) = ts.split();
+        self.turn(second);
+        self.began = ts.0.wrapping_sub_unsigned(nanos);
+        nanos
     }
 
     fn turn(&mut self, second: i64) {
@@ -169,8 +197,7 @@ impl Clock {
         let [[m, o], [d, day], [h, hour], [i, minute], [s, second_digit]] =
             [civil.month(), civil.day(), civil.hour(), civil.minute(), civil.second()]
                 .map(|n| two(i16::from(n)));
-        self.second = second;
-        self.text = [
+        let text = [
             c,
             e,
             y,
@@ -191,40 +218,76 @@ impl Clock {
             s,
             second_digit,
         ];
+        if let Some(place) = self.text.first_chunk_mut() {
+            *place = text;
+        }
+        self.lasts = NANOS_PER_SECOND.unsigned_abs();
+    }
+
+    /// RFC 3339 with a `Z`, and how long it is; right for a clock of UTC.
+    #[inline]
+    pub fn rfc3339(&mut self, ts: Timestamp, precision: Precision) -> ([u8; 32], usize) {
+        let nanos = self.since(ts);
+        precision.behind(self.text, nanos, b'Z')
     }
 
     /// Appends RFC 3339 with a `Z`; right for a clock of UTC.
     #[inline]
     pub fn push_rfc3339(&mut self, out: &mut Vec<u8>, ts: Timestamp, precision: Precision) {
-        let (second, nanos) = ts.split();
-        out.extend_from_slice(self.seconds(second));
-        precision.push(out, nanos, b'Z');
+        push_part(out, self.rfc3339(ts, precision));
     }
 
     /// Appends the time in one of the styles that need no other line, and a blank behind it.
     #[inline]
     pub fn push(&mut self, out: &mut Vec<u8>, ts: Timestamp, style: TimeStyle, p: Precision) {
-        let (second, nanos) = ts.split();
         match style {
-            TimeStyle::None | TimeStyle::Delta | TimeStyle::SinceFirst => return,
-            TimeStyle::Epoch => push_dec(out, second),
+            TimeStyle::TimeOfDay => {
+                let nanos = self.since(ts);
+                self.push_time(out, nanos, p);
+            }
             TimeStyle::Date => {
-                let date_and_time = self.seconds(second);
-                let [date @ .., _, _, _, _, _, _, _, _, _] = date_and_time;
+                let nanos = self.since(ts);
+                let [date @ .., _, _, _, _, _, _, _, _, _] =
+                    self.text.first_chunk().unwrap_or(&[0; SECONDS]);
                 out.extend_from_slice(date);
                 out.push(b' ');
-                push_time(out, date_and_time);
+                self.push_time(out, nanos, p);
             }
-            TimeStyle::TimeOfDay => push_time(out, self.seconds(second)),
+            TimeStyle::Epoch => {
+                let (second, nanos) = ts.split();
+                push_dec(out, second);
+                p.push(out, nanos, b' ');
+            }
+            TimeStyle::None | TimeStyle::Delta | TimeStyle::SinceFirst => {}
         }
-        p.push(out, nanos, b' ');
+    }
+
+    /// Appends the time of day and a blank.
+    #[inline]
+    fn push_time(&self, out: &mut Vec<u8>, nanos: u64, precision: Precision) {
+        let [.., a, b, c, d, e, f, g, h] = *self.text.first_chunk().unwrap_or(&[0; SECONDS]);
+        let time = [a, b, c, d, e, f, g, h];
+        match precision {
+            Precision::Micros => {
+                // In one store.
+                let time = u128::from(u64::from_le_bytes(time));
+                let text = time | u128::from(six_digits(b'.', nanos / 1000, b' ')) << 64;
+                out.extend_from_slice(&text.to_le_bytes());
+            }
+            Precision::Nanos => {
+                out.extend_from_slice(&time);
+                out.extend_from_slice(&nine_digits(b'.', nanos, b' '));
+            }
+        }
     }
 }
 
-/// Appends the time of day.
+/// Appends the first bytes of a text.
 #[inline]
-fn push_time(out: &mut Vec<u8>, [.., a, b, c, d, e, f, g, h]: &[u8; 19]) {
-    out.extend_from_slice(&[*a, *b, *c, *d, *e, *f, *g, *h]);
+fn push_part(out: &mut Vec<u8>, (text, len): ([u8; 32], usize)) {
+    let end = out.len().wrapping_add(len);
+    out.extend_from_slice(&text);
+    out.truncate(end);
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use pfscope::capture::Batch;
 use pfscope::capture::file::File;
 use pfscope::decode::decode;
 use pfscope::filter::Filter;
+use pfscope::glance::Glance;
 use pfscope::rules::Rules;
 use pfscope::sink::Sink;
 use pfscope::sink::ecs::{Ecs, Version};
@@ -72,12 +73,26 @@ fn no_stage_allocates_for_a_packet_it_has_seen_the_like_of() {
             TimeStyle::TimeOfDay,
             Box::new(Text::new(text(TimeStyle::TimeOfDay), TimeZone::UTC)),
         ),
+        (
+            "text without -v",
+            TimeStyle::TimeOfDay,
+            Box::new(Text::new(
+                Options { verbose: 0, ..text(TimeStyle::TimeOfDay) },
+                TimeZone::UTC,
+            )),
+        ),
         ("text -ttt", TimeStyle::Delta, Box::new(Text::new(text(TimeStyle::Delta), TimeZone::UTC))),
         ("json", TimeStyle::None, Box::new(Json::new(origin.clone(), filter.clone()))),
         (
             "ecs",
             TimeStyle::None,
             Box::new(Ecs::new(origin.clone(), site(), Version::V9_4, filter.clone())),
+        ),
+        ("json of devices", TimeStyle::None, Box::new(Json::new(Origin::Devices, filter.clone()))),
+        (
+            "ecs of devices",
+            TimeStyle::None,
+            Box::new(Ecs::new(Origin::Devices, site(), Version::V9_4, filter.clone()).numbered()),
         ),
         ("ocsf", TimeStyle::None, Box::new(Ocsf::new(origin.clone(), site(), filter.clone()))),
         ("pfsense", TimeStyle::None, Box::new(Filterlog::new(Flavour::Pfsense))),
@@ -89,7 +104,7 @@ fn no_stage_allocates_for_a_packet_it_has_seen_the_like_of() {
         ),
     ];
     let mut summary = Summary::new(summary::Options::default());
-    let (mut matching, mut named) = (0, 0);
+    let (mut matching, mut named, mut plain) = (0, 0, 0);
     let rules = Rules::load("testdata/rules/openbsd.rules".as_ref(), &TimeZone::UTC).unwrap();
     for capture in &captures {
         let mut batch = Batch::default();
@@ -110,6 +125,9 @@ fn no_stage_allocates_for_a_packet_it_has_seen_the_like_of() {
                     named += u32::from(event.rule.is_some());
                     matching += u32::from(filter.matches(&event));
                     sink.event(&event, &mut page);
+                    if let Some(glance) = Glance::of(&frame, writer) {
+                        plain += u32::from(sink.plain(&frame, &glance, &mut page));
+                    }
                     summary.observe(&event);
                 }
                 let bound = binder.bind(&page, &mut scratch);
@@ -119,5 +137,5 @@ fn no_stage_allocates_for_a_packet_it_has_seen_the_like_of() {
             assert_eq!(counted, 0, "{name} allocates");
         }
     }
-    assert!(matching > 0 && named > 0);
+    assert!(matching > 0 && named > 0 && plain > 0);
 }

@@ -1,5 +1,5 @@
 //! A glance at a record says what decoding it does: of every record of testdata, whole, cut and with
-//! any of its bytes changed. So do the filter and the summary that go by it.
+//! any of its bytes changed. So do the filter, the summary and the renderers that go by it.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -7,17 +7,26 @@
     reason = "a test fails by panicking"
 )]
 
+use std::cell::RefCell;
 use std::fs;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
+use jiff::tz::TimeZone;
 use pfscope::capture::Batch;
 use pfscope::capture::file::File;
 use pfscope::decode::decode;
-use pfscope::event::{Frame, Kind};
+use pfscope::event::{Event, Frame, Kind};
 use pfscope::filter::Filter;
 use pfscope::glance::Glance;
-use pfscope::summary::{Options, Summary};
-use pfscope::time::{Precision, Timestamp};
+use pfscope::sink::Sink;
+use pfscope::sink::ecs::{Ecs, Version};
+use pfscope::sink::json::{Json, Origin};
+use pfscope::sink::page::{Binder, Page};
+use pfscope::sink::site::Site;
+use pfscope::sink::text::names::Names;
+use pfscope::sink::text::{Options, Text};
+use pfscope::summary::{self, Summary};
+use pfscope::time::{Precision, TimeStyle, Timestamp};
 use pfscope::wire::ByteOrder;
 use pfscope::wire::link::LinkType;
 use pfscope::wire::writer::Writer;
@@ -109,7 +118,7 @@ fn report(mut summary: Summary) -> Vec<u8> {
 
 /// Two summaries, of what is seen at a glance and of what it decodes to.
 fn summaries() -> [Summary; 2] {
-    [(); 2].map(|()| Summary::new(Options::default()))
+    [(); 2].map(|()| Summary::new(summary::Options::default()))
 }
 
 /// True if there is a glance; what it says is held against the event.
@@ -129,6 +138,11 @@ fn is_plain(data: &[u8], len: usize, writer: Writer, summaries: &mut [Summary; 2
     assert_eq!((Some(glance.src), Some(glance.dst)), (packet.ip.src, packet.ip.dst));
     assert_eq!((Some(glance.len), glance.header_len), (packet.ip.len, packet.ip.header.len()));
     assert_eq!((glance.wire_len, glance.ports), (packet.len, packet.ports()));
+    assert_eq!((glance.packet(), glance.other(&frame)), (packet, pflog.other));
+    assert_eq!(Some(glance.ttl()), packet.ip.ttl);
+    assert_eq!(glance.frag_off(), packet.ip.frag.map(|frag| frag.offset));
+    assert_eq!(glance.is_fragment(), packet.ip.frag.is_some_and(|frag| frag.is_fragment()));
+    compare_texts(&frame, &glance, &event);
     for filter in FILTERS.iter() {
         assert!(filter.goes_by_glance(), "{filter}");
         assert_eq!(filter.matches_glance(&frame, &glance), filter.matches(&event), "{filter}");
@@ -137,6 +151,70 @@ fn is_plain(data: &[u8], len: usize, writer: Writer, summaries: &mut [Summary; 2
     seen.observe_glance(&frame, &glance);
     decoded.observe(&event);
     true
+}
+
+/// Renderers: the same twice, for what is rendered at a glance and for what it decodes to.
+fn renderers() -> Vec<[Box<dyn Sink>; 2]> {
+    let twice = |make: &dyn Fn() -> Box<dyn Sink>| [make(), make()];
+    let text = |options: Options| {
+        twice(&|| Box::new(Text::new(options.clone(), TimeZone::UTC)) as Box<dyn Sink>)
+    };
+    let link = Options { link: true, ..Options::default() };
+    let names = "ssh 22/tcp\ndomain 53/udp\nhttps 443/tcp\n";
+    let names = Some(Arc::new(Names::parse(names, "ipv6-icmp 58\n", false)));
+    let mut all = vec![
+        text(Options::default()),
+        text(link.clone()),
+        text(Options { quiet: true, ..link.clone() }),
+        text(Options { verbose: 1, ..link.clone() }),
+        text(Options { absolute: true, color: true, ..link.clone() }),
+        text(Options { names, time: TimeStyle::Delta, ..link }),
+    ];
+    let site = |internal: &[&str]| {
+        let internal = internal.iter().map(|net| net.parse().unwrap()).collect();
+        Arc::new(Site { observer: "fw".into(), internal })
+    };
+    let file = || Origin::File(b"a \"log\"".to_vec());
+    for origin in [file(), Origin::Devices] {
+        all.push(twice(&|| Box::new(Json::new(origin.clone(), Filter::default()))));
+    }
+    // Of devices an ECS document has the time when it was written.
+    for (site, version) in [
+        (site(&[]), Version::V9_4),
+        (site(&["192.0.2.0/24", "2001:db8:1::/48"]), Version::V8_11),
+        (site(&[]), Version::ElasticPfsense),
+    ] {
+        let ecs = || Ecs::new(file(), Arc::clone(&site), version, Filter::default());
+        all.push(twice(&|| Box::new(ecs())));
+        all.push(twice(&|| Box::new(ecs().numbered())));
+    }
+    all
+}
+
+thread_local! {
+    static RENDERERS: RefCell<Vec<[Box<dyn Sink>; 2]>> = RefCell::new(renderers());
+}
+
+/// Holds what is rendered of a plain record against what is rendered of its event.
+fn compare_texts(frame: &Frame<'_>, glance: &Glance<'_>, event: &Event<'_>) {
+    RENDERERS.with_borrow_mut(|all| {
+        for (nth, [seen, decoded]) in all.iter_mut().enumerate() {
+            let (mut page, mut whole) = (Page::default(), Page::default());
+            if !seen.plain(frame, glance, &mut page) {
+                assert!(page.text.is_empty() && page.events() == 0);
+                // Only -v looks at more.
+                assert_eq!(nth, 3);
+                continue;
+            }
+            decoded.event(event, &mut whole);
+            let bound = [page, whole].map(|page| {
+                let mut binder = Binder::new(TimeStyle::Delta, Precision::Micros, None);
+                binder.bind(&page, &mut Vec::new()).bytes.to_vec()
+            });
+            let [seen, decoded] = bound.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            assert_eq!(seen, decoded, "renderer {nth}");
+        }
+    });
 }
 
 fn writers() -> [Writer; 2] {

@@ -153,6 +153,15 @@ pub struct Batch {
     pub notices: Vec<Notice>,
 }
 
+/// What there is of a frame, among what there is in the order of frames: mostly nothing.
+#[inline]
+fn of_frame<T>(all: &[T], number: u64, frame: impl Fn(&T) -> u64) -> Option<&T> {
+    if all.is_empty() {
+        return None;
+    }
+    all.get(all.binary_search_by_key(&number, frame).ok()?)
+}
+
 impl Batch {
     /// The bytes of a record of this batch; empty if it is not one.
     #[inline]
@@ -182,10 +191,10 @@ impl Batch {
             let iface = interface.name.as_deref();
             let (ts, precision, link) = (record.ts, interface.precision, interface.link);
             let offset = record.offset;
-            let at = self.joined.binary_search_by_key(&number, |joined| joined.frame);
-            let whole = at.ok().and_then(|at| self.joined.get(at)).map(|joined| &*joined.bytes);
-            let at = self.belongs.binary_search_by_key(&number, |belongs| belongs.frame);
-            let flow = at.ok().and_then(|at| self.belongs.get(at)).map(|belongs| &belongs.flow);
+            let whole = of_frame(&self.joined, number, |joined| joined.frame);
+            let whole = whole.map(|joined| &*joined.bytes);
+            let flow = of_frame(&self.belongs, number, |belongs| belongs.frame);
+            let flow = flow.map(|belongs| &belongs.flow);
             let place = interface.file.as_deref().zip(self.numbers.get(nth).copied());
             let place = place.map(|(file, number)| Place { file, number });
             Some((

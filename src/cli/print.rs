@@ -14,7 +14,7 @@ use super::reading::{Consumed, Reading, Settings};
 use super::rights::Rights;
 use super::ruleset;
 use super::save::{Recorded, Recorder, Saver};
-use super::selection::{First, Selection, Undecoded};
+use super::selection::{First, Seen, Selection, Undecoded};
 use super::sinks::{Sinks, precision};
 use super::tunnels::Known;
 use super::watch::Watch;
@@ -25,6 +25,7 @@ use crate::engine::Work;
 #[cfg(feature = "live")]
 use crate::engine::hold::Hold;
 use crate::engine::names::Names;
+use crate::event::Event;
 use crate::sink::Sink;
 use crate::sink::json::Origin;
 use crate::sink::notice::Notices;
@@ -72,27 +73,36 @@ impl Work for Renderer {
             }
         }
         let mut happened = batch.notices.iter().peekable();
-        output.undecoded = self.selection.each(batch, writers, |event| {
-            output.events += 1;
+        output.undecoded = self.selection.each_glance(batch, writers, |seen| {
+            let (Seen::Glance(frame, _) | Seen::Event(Event { frame, .. })) = seen;
             if let Some(recorder) = self.recorder {
-                recorder.record(&event.frame, batch, &mut output.page, &mut output.recorded);
-                return;
+                output.events += 1;
+                recorder.record(frame, batch, &mut output.page, &mut output.recorded);
+                return true;
             }
-            let at = event.frame.number.saturating_sub(batch.first_frame);
+            let at = frame.number.saturating_sub(batch.first_frame);
             while let Some(notice) = happened.next_if(|notice| notice.before as u64 <= at) {
                 if let Some(notices) = &mut self.notices {
                     notices.tell(notice, &mut output.page);
                 }
             }
-            if let Some(sink) = &mut self.sink {
-                sink.event(event, &mut output.page);
+            match (&mut self.sink, seen) {
+                (None, _) => {}
+                (Some(sink), Seen::Event(event)) => sink.event(event, &mut output.page),
+                (Some(sink), Seen::Glance(frame, glance)) => {
+                    if !sink.plain(frame, glance, &mut output.page) {
+                        return false;
+                    }
+                }
             }
-            if let Some(notices) = &mut self.notices {
+            output.events += 1;
+            if let (Some(notices), Seen::Event(event)) = (&mut self.notices, seen) {
                 let here = |suspected: &&Suspected| suspected.frame == event.frame.number;
                 for (nth, suspected) in batch.suspected.iter().filter(here).enumerate() {
                     notices.spoof(event, suspected.what, nth, &mut output.page);
                 }
             }
+            true
         });
         if let Some(notices) = &mut self.notices {
             happened.for_each(|notice| notices.tell(notice, &mut output.page));

@@ -41,15 +41,18 @@ impl Work for Counter {
     fn work(&mut self, batch: &Batch, writers: &[Writer], output: &mut Counted) {
         let mut summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
         let mut systems = None;
-        let undecoded = self.selection.each_glance(batch, writers, |seen| match seen {
-            Seen::Glance(frame, glance) => {
-                systems = Some(glance.systems);
-                summary.observe_glance(frame, glance);
+        let undecoded = self.selection.each_glance(batch, writers, |seen| {
+            match seen {
+                Seen::Glance(frame, glance) => {
+                    systems = Some(glance.systems);
+                    summary.observe_glance(frame, glance);
+                }
+                Seen::Event(event) => {
+                    systems = event.pflog.map(|header| header.systems).or(systems);
+                    summary.observe(event);
+                }
             }
-            Seen::Event(event) => {
-                systems = event.pflog.map(|header| header.systems).or(systems);
-                summary.observe(event);
-            }
+            true
         });
         let link_type = batch.interfaces.first().map(|interface| interface.link.0);
         let records = batch.records.len() as u64;

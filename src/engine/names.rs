@@ -25,8 +25,13 @@ impl Names {
     pub fn prepare(&mut self, batch: &mut Batch) {
         let mut found = std::mem::take(&mut batch.named);
         found.clear();
+        let is_log = |link| matches!(link, LinkType::PFLOG | LinkType::OLD_PFLOG);
+        if batch.interfaces.iter().all(|interface| is_log(interface.link)) {
+            batch.named = found;
+            return;
+        }
         for (_, interface, frame) in batch.frames() {
-            if matches!(frame.link, LinkType::PFLOG | LinkType::OLD_PFLOG) {
+            if is_log(frame.link) {
                 continue;
             }
             let event = decode(frame, interface.order, Writer::new(interface.order));

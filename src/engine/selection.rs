@@ -57,7 +57,7 @@ pub struct First {
 /// What is wanted of a batch, as far as it had to be looked at.
 #[derive(Debug, Clone, Copy)]
 pub enum Seen<'s, 'a> {
-    /// A frame whose decoding would tell no more than this.
+    /// A frame whose event has no more to it than what the frame itself says.
     Glance(&'s Frame<'a>, &'s Glance<'a>),
     /// A frame, decoded.
     Event(&'s Event<'a>),
@@ -75,16 +75,17 @@ impl Selection {
             if let Seen::Event(event) = seen {
                 take(event);
             }
+            true
         })
     }
 
     /// As [`Selection::each`], but a plain record is not decoded where all that is asked shows at a
-    /// glance.
+    /// glance, and `take` does not say that it wants the event (false).
     pub fn each_glance(
         &self,
         batch: &Batch,
         writers: &[Writer],
-        take: impl FnMut(Seen<'_, '_>),
+        take: impl FnMut(Seen<'_, '_>) -> bool,
     ) -> Undecoded {
         let bare = self.rules.is_none() && self.tunnels.is_none();
         self.each_seen(batch, writers, bare, take)
@@ -96,7 +97,7 @@ impl Selection {
         batch: &Batch,
         writers: &[Writer],
         enough: bool,
-        mut take: impl FnMut(Seen<'_, '_>),
+        mut take: impl FnMut(Seen<'_, '_>) -> bool,
     ) -> Undecoded {
         let asks = self.filter.goes_by_glance();
         let enough = enough && (asks || self.filter.is_empty());
@@ -113,14 +114,14 @@ impl Selection {
                 && let Some(glance) = Glance::of(&frame, writer)
             {
                 // Such a record is never one that cannot be decoded.
-                if !self.filter.matches_glance(&frame, &glance) {
+                if asks && !self.filter.matches_glance(&frame, &glance) {
                     continue;
                 }
-                if enough {
-                    if wanted(frame.ts) {
-                        take(Seen::Glance(&frame, &glance));
-                        taken += 1;
-                    }
+                if !wanted(frame.ts) {
+                    continue;
+                }
+                if enough && take(Seen::Glance(&frame, &glance)) {
+                    taken += 1;
                     continue;
                 }
             }

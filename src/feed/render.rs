@@ -7,10 +7,11 @@ use super::format::Format;
 use crate::capture::Batch;
 use crate::capture::follow::Position;
 use crate::engine::Work;
-use crate::engine::selection::Selection;
-use crate::event::Event;
+use crate::engine::selection::{Seen, Selection};
 use crate::event::notice::{Notice, What};
+use crate::event::{Event, Frame};
 use crate::filter::Filter;
+use crate::glance::Glance;
 use crate::sink::Sink;
 use crate::sink::id::Ids;
 use crate::sink::json::{Line, Origin, lines};
@@ -77,6 +78,28 @@ impl Branch {
         }
     }
 
+    /// Renders a plain record; false, and nothing done, if it must be decoded.
+    fn plain(&mut self, frame: &Frame<'_>, glance: &Glance<'_>, page: &mut Page) -> bool {
+        let filter = &self.filter;
+        if !filter.is_empty() {
+            if !filter.goes_by_glance() {
+                return false;
+            }
+            if !filter.matches_glance(frame, glance) {
+                return true;
+            }
+        }
+        let start = page.text.len();
+        if !self.sink.plain(frame, glance, page) {
+            return false;
+        }
+        self.taken += 1;
+        if page.text.len() > start {
+            self.names.name_one(frame, page);
+        }
+        true
+    }
+
     fn happened(&mut self, notice: &Notice, page: &mut Page) {
         if let What::Loss(loss) = &notice.what {
             self.counters.lost(loss.place).add(loss.count);
@@ -99,12 +122,23 @@ impl Work for Renderer {
         let there = batch.records.len() as u64;
         *frames = there;
         let mut happened = batch.notices.iter().peekable();
-        let undecoded = self.selection.each(batch, writers, |event| {
-            let at = event.frame.number.saturating_sub(batch.first_frame);
+        let undecoded = self.selection.each_glance(batch, writers, |seen| {
+            let (Seen::Glance(frame, _) | Seen::Event(Event { frame, .. })) = seen;
+            let at = frame.number.saturating_sub(batch.first_frame);
             while let Some(notice) = happened.next_if(|notice| notice.before as u64 <= at) {
                 let all = self.branches.iter_mut().zip(&mut *pages);
                 all.for_each(|(branch, page)| branch.happened(notice, page));
             }
+            let event = match seen {
+                Seen::Event(event) => event,
+                Seen::Glance(frame, glance) => {
+                    // Several would have to agree that a glance is enough.
+                    let ([branch], [page]) = (&mut *self.branches, &mut **pages) else {
+                        return false;
+                    };
+                    return branch.plain(frame, glance, page);
+                }
+            };
             for (branch, page) in self.branches.iter_mut().zip(&mut *pages) {
                 if !branch.filter.matches(event) {
                     continue;
@@ -114,6 +148,7 @@ impl Work for Renderer {
                 branch.sink.event(event, page);
                 branch.names.name(event, start, page);
             }
+            true
         });
         for (branch, page) in self.branches.iter_mut().zip(&mut *pages) {
             happened.clone().for_each(|notice| branch.happened(notice, page));
@@ -134,6 +169,12 @@ struct Names {
 }
 
 impl Names {
+    /// Names the one document of a frame.
+    fn name_one(&mut self, frame: &Frame<'_>, page: &mut Page) {
+        let id = self.ids.line(&self.origin, frame, Line::Event);
+        page.document(page.text.len(), id, frame.ts);
+    }
+
     /// Names the documents of an event, whose text begins at `start`.
     fn name(&mut self, event: &Event<'_>, start: usize, page: &mut Page) {
         let (frame, end) = (&event.frame, page.text.len());
@@ -142,10 +183,7 @@ impl Names {
         }
         let filter = match &self.filter {
             Some(filter) if event.pfsync.is_some() => filter,
-            _ => {
-                page.document(end, self.ids.line(&self.origin, frame, Line::Event), frame.ts);
-                return;
-            }
+            _ => return self.name_one(frame, page),
         };
         let mut at = start;
         lines(event, filter, |line| {

@@ -78,18 +78,47 @@ impl TcpFlags {
     }
 
     /// Appends tcpdump's letters (`S.`, `F.`, `P.`, …), or `none`.
+    #[inline]
     pub fn push(self, out: &mut Vec<u8>) {
-        const LETTERS: &[u8; 9] = b"FSRP.UEWe";
-        if self.0 & 0x1ff == 0 {
-            out.extend_from_slice(b"none");
-        }
-        for (bit, &letter) in LETTERS.iter().enumerate() {
-            if self.has(1 << bit) {
-                out.push(letter);
-            }
-        }
+        let (letters, len) = self.letters();
+        let end = out.len() + len;
+        out.extend_from_slice(&letters);
+        out.truncate(end);
+    }
+
+    /// The same and how long it is.
+    #[inline]
+    pub fn letters(self) -> ([u8; 16], usize) {
+        let [high, low] = self.0.to_be_bytes();
+        let low = LETTERS.get(usize::from(low)).copied().unwrap_or_default();
+        let len = 8 - low.leading_zeros() / 8;
+        let letters = match (high & 1, low) {
+            (0, 0) => return ((u128::from(u32::from_le_bytes(*b"none"))).to_le_bytes(), 4),
+            (0, low) => u128::from(low),
+            (_, low) => u128::from(low) | u128::from(b'e') << (len * 8),
+        };
+        (letters.to_le_bytes(), len as usize + usize::from(high & 1))
     }
 }
+
+/// The letters of each low byte of the flags, the first in the lowest byte.
+#[allow(clippy::indexing_slicing, reason = "the compiler evaluates it, where get cannot be called")]
+const LETTERS: [u64; 256] = {
+    let mut letters = [0; 256];
+    let mut flags = 0;
+    while flags < letters.len() {
+        // From the last letter to the first, which pushes the others up.
+        let mut bit = 8;
+        while bit > 0 {
+            bit -= 1;
+            if flags & 1 << bit != 0 {
+                letters[flags] = letters[flags] << 8 | b"FSRP.UEW"[bit] as u64;
+            }
+        }
+        flags += 1;
+    }
+    letters
+};
 
 /// A UDP header, and what its ports say it carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +160,7 @@ const IPSEC_NAT_T: u16 = 4500;
 
 impl<'a> Transport<'a> {
     #[inline]
-    pub(super) fn parse(number: u8, bytes: &'a [u8]) -> Self {
+    pub(crate) fn parse(number: u8, bytes: &'a [u8]) -> Self {
         match number {
             proto::TCP => tcp(bytes).map(Self::Tcp),
             proto::UDP => udp(bytes).map(Self::Udp),

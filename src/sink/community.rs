@@ -8,6 +8,7 @@
 //! such a message has one direction only. Protocols without ports have none in the hash. The
 //! seed is 0.
 
+use std::mem;
 use std::net::IpAddr;
 
 use base64::Engine;
@@ -35,7 +36,7 @@ pub struct Tuple {
 const KEPT: usize = 1024;
 
 /// Names flows, and keeps the names: of a flow one packet seldom comes alone, and a name takes
-/// longer than all else in a document. A flow has one place, where it follows the last one's.
+/// longer than all else in a document. A flow has two places, with the last flows that had them.
 #[derive(Debug)]
 pub struct Namer {
     kept: Box<[(Option<Tuple>, [u8; NAME])]>,
@@ -50,13 +51,25 @@ impl Namer {
     /// Appends the flow's name; false, and nothing appended, where the packet does not tell enough.
     #[inline]
     pub fn push(&mut self, out: &mut Vec<u8>, tuple: &Tuple) -> bool {
-        let Some((known, name)) = self.kept.get_mut(tuple.place()) else { return false };
-        if known.as_ref() != Some(tuple) {
-            let Some(new) = tuple.name() else { return false };
-            (*known, *name) = (Some(*tuple), new);
-        }
+        let Some(name) = self.name(tuple) else { return false };
         out.extend_from_slice(name);
         true
+    }
+
+    /// The flow's name, where the packet tells enough.
+    #[inline]
+    pub fn name(&mut self, tuple: &Tuple) -> Option<&[u8; NAME]> {
+        let at = tuple.place();
+        let [first, second] = self.kept.get_mut(at..)?.first_chunk_mut()?;
+        if first.0.as_ref() == Some(tuple) {
+            return Some(&first.1);
+        }
+        if second.0.as_ref() != Some(tuple) {
+            *second = (Some(*tuple), tuple.name()?);
+        }
+        // The one that came last is looked for first.
+        mem::swap(first, second);
+        Some(&first.1)
     }
 }
 
@@ -67,7 +80,7 @@ impl Default for Namer {
 }
 
 /// Bytes of a name: `1:` and 20 bytes in base64.
-const NAME: usize = 30;
+pub const NAME: usize = 30;
 
 /// Bytes of the longest input: seed, two IPv6 addresses, protocol and padding, two ports.
 const INPUT: usize = 2 + 16 + 16 + 2 + 4;
@@ -104,7 +117,7 @@ impl Tuple {
         Some(name)
     }
 
-    /// Which of the kept names it may be.
+    /// The first of the two kept names that may be its own.
     #[inline]
     fn place(&self) -> usize {
         let fold = |addr: IpAddr| match addr {
@@ -120,7 +133,7 @@ impl Tuple {
             .wrapping_add(fold(self.dst).wrapping_mul(0xbf58_476d_1ce4_e5b9))
             .wrapping_add(u64::from(src) << 24 | u64::from(dst) << 8 | u64::from(self.proto));
         let [high, low, ..] = sum.wrapping_mul(0x94d0_49bb_1331_11eb).to_be_bytes();
-        usize::from(u16::from_be_bytes([high, low])) % KEPT
+        usize::from(u16::from_be_bytes([high, low])) % (KEPT / 2) * 2
     }
 }
 

@@ -1,31 +1,39 @@
-//! What a renderer has written of a pf header, kept for the next packet that has the same one:
-//! a firewall logs millions of packets by some dozens of rules and interfaces.
+//! What a renderer has written of a pf header, kept for the next plain record that has the same
+//! one: a firewall logs millions of packets by some dozens of rules and interfaces.
 //!
 //! Only what depends on nothing but the header may be kept: its bytes up to where OpenBSD's
-//! addresses begin, and what was concluded from the records before ([`Writer`], so systems and
-//! byte order). A slot is a header's by its hash, and the last one's that came: a wrong guess
-//! costs the time of writing, never a wrong line.
-//!
-//! [`Writer`]: crate::wire::writer::Writer
+//! addresses begin, and what was concluded from the records before ([`Writer`]: systems and byte
+//! order). Some slots are a header's by its hash, and have those that came last: a wrong guess costs the
+//! time of writing, never a wrong line.
 #![forbid(unsafe_code)]
 
-use crate::pf::Systems;
+use crate::decode::decode;
+use crate::event::{Event, Frame};
+use crate::glance::Glance;
+use crate::wire::ByteOrder;
 use crate::wire::pflog::Pflog;
+use crate::wire::writer::Writer;
 
 /// Headers that are kept at most.
 const SLOTS: usize = 256;
+/// Bytes that a slot has room for from its first header on, so that a later one costs no allocation.
+const USUAL_LEN: usize = 1024;
+/// Slots that a header may be in.
+const WAYS: usize = 4;
 
 /// Where OpenBSD's header goes on with addresses and ports (`saddr`).
 const BEFORE_ADDRESSES: usize = 64;
-/// The shortest header that has them.
+/// The length byte of a header that has them.
 const WITH_ADDRESSES: u8 = 100;
-/// Words of the longest header without them: pfSense's of 68 bytes, padded.
+/// Words of the longest plain header without them: FreeBSD's of 69 bytes.
 const WORDS: usize = 9;
 
 /// Texts in `PIECES` pieces.
 #[derive(Debug)]
 pub(super) struct Memo<const PIECES: usize> {
     slots: Box<[Pieces<PIECES>]>,
+    /// Which slot of a full set is next.
+    next: usize,
 }
 
 /// What was written of one header.
@@ -36,53 +44,49 @@ pub(super) struct Pieces<const PIECES: usize> {
     ends: [usize; PIECES],
 }
 
-/// Appends a piece.
-type Write<'a> = &'a dyn Fn(&mut Vec<u8>);
+/// Appends a piece of the header of an event.
+pub(super) type Write<'a> = &'a dyn Fn(&Event<'_>, &Pflog<'_>, &mut Vec<u8>);
 
 /// All that a header's text depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 struct Key {
     words: [u64; WORDS],
-    /// Words in an order that the header itself does not tell, as they were understood: uid, pid,
-    /// rule_uid, rule_pid.
-    owner: [u32; 4],
-    skip: usize,
-    hdrlen: u8,
-    systems: Systems,
+    writer: Writer,
+}
+
+impl PartialEq for Key {
+    /// Without a branch for each word.
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        let differing = self.words.iter().zip(other.words).fold(0, |all, (a, b)| all | (a ^ b));
+        differing == 0 && self.writer == other.writer
+    }
 }
 
 impl Key {
     #[inline]
-    fn new(frame: &[u8], header: &Pflog<'_>) -> Self {
+    fn new(frame: &[u8], writer: Writer) -> Self {
         let mut words = [0; WORDS];
-        if header.hdrlen >= WITH_ADDRESSES
+        if frame.first() == Some(&WITH_ADDRESSES)
             && let Some(head) = frame.first_chunk::<BEFORE_ADDRESSES>()
         {
             for (word, bytes) in words.iter_mut().zip(head.as_chunks().0) {
                 *word = u64::from_le_bytes(*bytes);
             }
         } else {
-            let head = frame.get(..usize::from(header.hdrlen)).unwrap_or(frame);
-            for (word, bytes) in words.iter_mut().zip(head.chunks(8)) {
-                *word = bytes.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));
-            }
+            let len = frame.first().map_or(0, |&hdrlen| usize::from(hdrlen));
+            let (whole, rest) = frame.get(..len).unwrap_or(frame).as_chunks();
+            let last = rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
+            let all = whole.iter().map(|bytes| u64::from_le_bytes(*bytes)).chain([last]);
+            words.iter_mut().zip(all).for_each(|(word, n)| *word = n);
         }
-        let owner = header.owner.map_or([0; 4], |owner| {
-            [
-                owner.uid.unwrap_or_default(),
-                owner.pid.unwrap_or_default().cast_unsigned(),
-                owner.rule_uid,
-                owner.rule_pid.cast_unsigned(),
-            ]
-        });
-        let Pflog { skip, hdrlen, systems, .. } = *header;
-        Self { words, owner, skip, hdrlen, systems }
+        Self { words, writer }
     }
 
-    /// By action, reason and interface, rule, user and direction; the anchor's name does not
+    /// Its first slot. By action, reason and interface, rule, user and direction; the anchor's name does not
     /// matter, nor its process.
     #[inline]
-    fn slot(&self) -> usize {
+    fn set(&self) -> usize {
         let [first, ifname, .., rule, uid, _, dir, _] = self.words;
         let sum = first
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -91,7 +95,7 @@ impl Key {
             .wrapping_add(uid.wrapping_mul(0xd6e8_feb8_6659_fd93))
             .wrapping_add(dir.wrapping_mul(0xc2b2_ae3d_27d4_eb4f));
         let [highest, ..] = (sum ^ sum >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
-        usize::from(highest) % SLOTS
+        usize::from(highest) % (SLOTS / WAYS) * WAYS
     }
 }
 
@@ -99,36 +103,48 @@ impl<const PIECES: usize> Memo<PIECES> {
     /// One that has kept nothing yet.
     pub(super) fn new() -> Self {
         let empty = Pieces { key: None, text: Vec::new(), ends: [0; PIECES] };
-        Self { slots: vec![empty; SLOTS].into_boxed_slice() }
+        Self { slots: vec![empty; SLOTS].into_boxed_slice(), next: 0 }
     }
 
-    /// What `write` appends of the header that the frame starts with, piece by piece. It must
-    /// depend on nothing but the header without its addresses.
+    /// What `write` appends of the record's header, piece by piece. It must depend on nothing but
+    /// the header without its addresses.
     #[inline]
     pub(super) fn get(
         &mut self,
-        frame: &[u8],
-        header: &Pflog<'_>,
+        frame: &Frame<'_>,
+        glance: &Glance<'_>,
         write: [Write<'_>; PIECES],
     ) -> Option<&Pieces<PIECES>> {
-        let key = Key::new(frame, header);
-        let slot = self.slots.get_mut(key.slot())?;
-        if slot.key != Some(key) {
-            slot.fill(key, write);
-        }
-        Some(slot)
+        let key = Key::new(frame.data, glance.writer);
+        let set = self.slots.get_mut(key.set()..)?.first_chunk_mut::<WAYS>()?;
+        let at = match set.iter().position(|slot| slot.key == Some(key)) {
+            Some(at) => at,
+            None => {
+                self.next = self.next.wrapping_add(1);
+                let empty = set.iter().position(|slot| slot.key.is_none());
+                let at = empty.unwrap_or(self.next % WAYS);
+                set.get_mut(at)?.fill(key, frame, write)?;
+                at
+            }
+        };
+        set.get(at)
     }
 }
 
 impl<const PIECES: usize> Pieces<PIECES> {
     #[cold]
-    fn fill(&mut self, key: Key, write: [Write<'_>; PIECES]) {
+    fn fill(&mut self, key: Key, frame: &Frame<'_>, write: [Write<'_>; PIECES]) -> Option<()> {
+        // Only headers on a wire are in the byte order of the file.
+        let event = decode(*frame, ByteOrder::Little, key.writer);
+        let header = event.pflog.as_ref()?;
         self.key = Some(key);
         self.text.clear();
+        self.text.reserve(USUAL_LEN);
         for (write, end) in write.into_iter().zip(&mut self.ends) {
-            write(&mut self.text);
+            write(&event, header, &mut self.text);
             *end = self.text.len();
         }
+        Some(())
     }
 
     /// The pieces in their order.

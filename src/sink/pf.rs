@@ -11,14 +11,8 @@ use crate::wire::pfsync::{Body, Message, Pfsync};
 use crate::wire::state::{Ids, State};
 use crate::wire::tdb::Tdb;
 
-/// Names what a line has beside the schema's own fields. `header` names those of a pf header, as
-/// [`describe_header`] does.
-pub(super) fn describe<E: Emit>(
-    event: &Event<'_>,
-    line: Line<'_>,
-    e: &mut E,
-    header: impl FnOnce(&Pflog<'_>, &mut E),
-) {
+/// Names what a line has beside the schema's own fields.
+pub(super) fn describe(event: &Event<'_>, line: Line<'_>, e: &mut impl Emit) {
     let frame = &event.frame;
     e.number(key!("caplen"), frame.data.len());
     e.number(key!("len"), frame.len);
@@ -26,7 +20,7 @@ pub(super) fn describe<E: Emit>(
         e.truth(key!("truncated"));
     }
     if let Some(found) = &event.pflog {
-        header(found, e);
+        describe_header(event, found, e);
         if event.packet.is_none() {
             e.code(key!("af"), Family::from_af(found.af).map(Family::name), found.af);
         }

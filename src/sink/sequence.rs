@@ -26,6 +26,19 @@ impl Sequence {
         }
     }
 
+    /// The number of a document, unless it goes to the byte at `at` later.
+    #[inline]
+    pub(super) fn place(&mut self, number: u64, at: usize) -> Option<u64> {
+        let Some(holes) = &mut self.holes else { return Some(number) };
+        holes.push(at);
+        None
+    }
+
+    /// Forgets numbers that were to go to places behind the byte at `end`.
+    pub(super) fn forget(&mut self, end: usize) {
+        self.holes.iter_mut().for_each(|holes| holes.retain(|&at| at < end));
+    }
+
     /// Names the number of a document that has none but in a stream.
     pub(super) fn describe_in_stream(&mut self, e: &mut Writer<'_>) {
         if let Some(holes) = &mut self.holes {

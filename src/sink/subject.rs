@@ -12,9 +12,9 @@ use std::net::IpAddr;
 use super::community::Tuple;
 use super::json::{Line, address};
 use crate::event::{Event, Kind, Named};
-use crate::packet::{Icmp, Transport, proto};
+use crate::packet::{Icmp, Packet, Transport, proto};
 use crate::pf::{Action, Direction, Family, Reason, SyncAction, Systems};
-use crate::wire::pflog::Pflog;
+use crate::wire::pflog::{Other, Pflog};
 use crate::wire::pfsync::{Body, Message};
 use crate::wire::state::{End, Ends, State};
 use crate::wire::writer::OLD_UNKNOWN;
@@ -61,26 +61,24 @@ impl Subject {
                 }
                 _ => Self::default(),
             },
-            Line::Event | Line::Fault if event.pfsync.is_none() => Self::of_packet(event),
+            Line::Event | Line::Fault if event.pfsync.is_none() => match &event.packet {
+                Some(packet) => Self::of_packet(packet, other_ends(event)),
+                None => Self::default(),
+            },
             _ => Self::default(),
         }
     }
 
-    fn of_packet(event: &Event<'_>) -> Self {
-        let Some(packet) = &event.packet else { return Self::default() };
+    /// Of a packet, and of the ends that it has on the other side of a translation.
+    pub(super) fn of_packet(packet: &Packet<'_>, other: Option<Others>) -> Self {
         let ip = &packet.ip;
         let ports = packet.ports();
         let icmp = match packet.transport {
             Transport::Icmp(icmp) | Transport::Icmp6(icmp) => Some(icmp),
             _ => None,
         };
-        let other = other_ends(event);
         let side = |ip: Option<IpAddr>, port: Option<u16>, other: Option<(IpAddr, u16)>| {
-            // Of ICMP pf's port is the id. A packet dropped early has only zeros.
-            let nat = other
-                .map(|(ip, other)| (ip, port.map(|_| other)))
-                .filter(|(other, _)| !other.is_unspecified())
-                .filter(|&(other, nat)| ip.is_some_and(|ip| (ip, port) != (other, nat)));
+            let nat = ip.and_then(|ip| translated((ip, port), other));
             Side { ip, port, nat, sent: None }
         };
         Self {
@@ -150,16 +148,37 @@ impl Subject {
     }
 }
 
-/// Source and destination on the other side of a translation: pf's own, or the state's.
-fn other_ends(event: &Event<'_>) -> Option<((IpAddr, u16), (IpAddr, u16))> {
-    if let Some(header) = &event.pflog
-        && let (Some(other), Some(family)) = (&header.other, header.other_family())
-    {
-        let ip = |bytes| address(bytes, family);
-        return Some(((ip(other.saddr), other.sport), (ip(other.daddr), other.dport)));
+/// Source and destination on the other side of a translation.
+pub(super) type Others = ((IpAddr, u16), (IpAddr, u16));
+
+/// As pf's header has them, or else the state.
+fn other_ends(event: &Event<'_>) -> Option<Others> {
+    if let Some(others) = event.pflog.and_then(|header| others(header.other?)) {
+        return Some(others);
     }
     let (src, dst) = event.frame.flow?.other?;
     Some(((src.addr?, src.port), (dst.addr?, dst.port)))
+}
+
+/// As pf's header has them.
+pub(super) fn others(other: Other) -> Option<Others> {
+    let family = other.family?;
+    let ip = |bytes| address(bytes, family);
+    Some(((ip(other.saddr), other.sport), (ip(other.daddr), other.dport)))
+}
+
+/// Address and port of a packet's end on the other side of a translation, if they differ from its
+/// own.
+#[inline]
+pub(super) fn translated(
+    own: (IpAddr, Option<u16>),
+    other: Option<(IpAddr, u16)>,
+) -> Option<(IpAddr, Option<u16>)> {
+    // Of ICMP pf's port is the id. A packet dropped early has only zeros.
+    let (_, port) = own;
+    other
+        .map(|(ip, other)| (ip, port.map(|_| other)))
+        .filter(|&(ip, other)| (ip, other) != own && !ip.is_unspecified())
 }
 
 const fn has_ports(number: u8) -> bool {

@@ -19,7 +19,6 @@
 //!
 //! Not here: the packet behind the header, and what the numbers are called.
 
-use super::ByteOrder;
 use super::writer::Writer;
 use crate::error::{DecodeError, Fault, Layer};
 use crate::pf::{Action, Direction, Family, Reason, Systems};
@@ -30,6 +29,8 @@ pub const MIN_LEN: u8 = 45;
 pub const PREFIX_LEN: usize = 44;
 /// Size of the header without a length byte.
 pub const OLD_LEN: usize = 28;
+/// Where OpenBSD's header has `rewritten`, and `naf` behind it.
+const REWRITTEN: usize = 61;
 
 /// A decoded header. Names are the kernel's; values that mean "none" there are `None` here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +99,18 @@ pub struct Other {
     pub dport: u16,
 }
 
+impl Other {
+    /// Finds out whose family the addresses are of, by that of the packet: until 6.8 a packet of
+    /// af-to is in the family `naf`, and its addresses are in `af`.
+    #[inline]
+    pub(crate) fn place(&mut self, af: u32, packet: Option<Family>) {
+        let naf = self.family;
+        if packet.is_some() && packet == naf {
+            self.family = Family::from_af(af).or(naf);
+        }
+    }
+}
+
 impl Pflog<'_> {
     /// Family of [`Other`]'s addresses.
     pub fn other_family(&self) -> Option<Family> {
@@ -135,12 +148,18 @@ pub fn parse(frame: &[u8], len: usize, writer: Writer) -> Result<Pflog<'_>, Deco
     fill_tail(&mut header, tail, writer).ok_or(truncated)?;
     header.skip = find_packet(frame, len, &header, skip);
     if let Some(other) = &mut header.other {
-        // Until 6.8 a packet of af-to is in the family `naf`, and its addresses are in `af`.
         let packet = frame.get(header.skip).and_then(|first| Family::from_version(first >> 4));
-        let (af, naf) = (Family::from_af(header.af), other.family);
-        other.family = if packet.is_some() && packet == naf { af.or(naf) } else { naf };
+        other.place(header.af, packet);
     }
     Ok(header)
+}
+
+/// The other addresses of OpenBSD's header, before they are [placed](Other::place).
+#[inline]
+pub(crate) fn openbsd_other(header: &[u8; 100]) -> Option<Other> {
+    let [_, af, ..] = *header;
+    let (_, tail) = header.split_at_checked(REWRITTEN)?;
+    others(tail, af.into()).map(|(other, _)| other)
 }
 
 /// Parses a header that is cut, as far as it goes; `None` if not even the prefix is there.
@@ -217,7 +236,7 @@ fn fill_tail(h: &mut Pflog<'_>, tail: &[u8], writer: Writer) -> Option<()> {
     }
     if h.hdrlen >= 61 {
         let (raw, rest) = i.split_first_chunk::<16>()?;
-        (h.owner, i) = (Some(owner(raw, writer.host_order(raw))), rest);
+        (h.owner, i) = (Some(owner(raw, writer)), rest);
     }
     if matches!(h.hdrlen, 45 | 49 | 61..) {
         let (&dir, rest) = i.split_first()?;
@@ -237,10 +256,8 @@ fn fill_tail(h: &mut Pflog<'_>, tail: &[u8], writer: Writer) -> Option<()> {
             (h.ridentifier, _) = tracker(rest.get(1..)?)?;
         }
         100.. => {
-            let &[rewritten, naf, ref rest @ ..] = i else { return None };
-            h.naf = family(naf);
-            let family = Family::from_af(h.naf.map_or(h.af, u32::from));
-            h.other = Some(other(rest.get(1..)?, rewritten != 0, family)?);
+            let (other, naf) = others(i, h.af)?;
+            (h.other, h.naf) = (Some(other), naf);
         }
         _ => {}
     }
@@ -258,17 +275,23 @@ fn family(af: u8) -> Option<u8> {
     (af != 0).then_some(af)
 }
 
+/// What OpenBSD's header has from `rewritten` on, and its `naf`.
 #[inline]
-fn other(i: &[u8], rewritten: bool, family: Option<Family>) -> Option<Other> {
+fn others(i: &[u8], af: u32) -> Option<(Other, Option<u8>)> {
+    let &[rewritten, naf, _, ref i @ ..] = i else { return None };
+    let naf = family(naf);
+    let family = Family::from_af(naf.map_or(af, u32::from));
     let (&saddr, i) = i.split_first_chunk()?;
     let (&daddr, i) = i.split_first_chunk()?;
     let &[a, b, c, d] = i.first_chunk()?;
     let (sport, dport) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-    Some(Other { rewritten, family, saddr, daddr, sport, dport })
+    Some((Other { rewritten: rewritten != 0, family, saddr, daddr, sport, dport }, naf))
 }
 
+/// `uid`, `pid`, `rule_uid` and `rule_pid`.
 #[inline]
-fn owner(raw: &[u8; 16], order: ByteOrder) -> Owner {
+fn owner(raw: &[u8; 16], writer: Writer) -> Owner {
+    let order = writer.host_order(raw);
     let &[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = raw;
     let uid = order.u32([a, b, c, d]);
     let pid = order.u32([e, f, g, h]).cast_signed();

@@ -9,6 +9,7 @@
 
 pub(super) mod network;
 mod notice;
+mod plain;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use jiff::tz::TimeZone;
 use super::Sink;
 use super::community::Namer;
 use super::id::Ids;
-use super::json::{Emit, Line, Origin, Writer, key, lines, push_members, push_object};
+use super::json::{Emit, Line, Origin, Writer, key, lines, push_object};
 use super::memo::Memo;
 use super::page::Page;
 use super::pf;
@@ -27,7 +28,9 @@ use super::site::Site;
 use super::subject::{self, Subject, Verdict, began, direction, is_end, is_match, sync_action};
 use crate::event::{Event, Frame, Kind};
 use crate::filter::Filter;
+use crate::glance::Glance;
 use crate::pf::{Direction, Systems};
+use crate::text::line::{Room, SIZE};
 use crate::text::{push_dec, push_hex};
 use crate::time::{Clock, Precision, Timestamp};
 use crate::wire::pflog::Pflog;
@@ -59,6 +62,13 @@ impl Version {
         }
     }
 
+    fn describe(self, e: &mut Writer<'_>) {
+        e.members(match self {
+            Self::V8_11 | Self::ElasticPfsense => r#","ecs":{"version":"8.11.0"}"#,
+            Self::V9_4 => r#","ecs":{"version":"9.4.0"}"#,
+        });
+    }
+
     /// What pf's direction is where no inside networks are known.
     fn through(self, direction: Direction) -> Option<&'static str> {
         let names_way = self == Self::ElasticPfsense;
@@ -80,6 +90,7 @@ pub struct Ecs {
     filter: Filter,
     headers: Memo<6>,
     namer: Namer,
+    room: Box<Room>,
 }
 
 impl Ecs {
@@ -87,7 +98,8 @@ impl Ecs {
     /// those that `filter` is true of; which events it gets has been decided before.
     pub fn new(origin: Origin, site: Arc<Site>, version: Version, filter: Filter) -> Self {
         let documents = Documents::new(origin, site, version);
-        Self { documents, filter, headers: Memo::new(), namer: Namer::new() }
+        let room = Box::new([0; SIZE]);
+        Self { documents, filter, headers: Memo::new(), namer: Namer::new(), room }
     }
 
     /// Leaves `event.sequence` to the [`Binder`](super::page::Binder), which numbers what is sent:
@@ -102,60 +114,29 @@ impl Ecs {
 impl Sink for Ecs {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
         page.begin(event.frame.ts);
-        let (site, version) = (&self.documents.site, self.documents.version);
-        let ready = ready(&mut self.headers, site, version, event);
         lines(event, &self.filter, |line| {
-            self.documents.push(&mut page.text, event, line, ready.as_ref(), &mut self.namer);
+            self.documents.push(&mut page.text, event, line, &mut self.namer);
         });
         self.documents.sequence.leave(page);
         page.end();
     }
-}
 
-/// Members that depend on nothing but a pf header, for each place where they stand.
-#[derive(Debug, Clone, Copy)]
-struct Ready<'a> {
-    verdict: &'a [u8],
-    observer: &'a [u8],
-    rule: &'a [u8],
-    owner: &'a [u8],
-    tags: &'a [u8],
-    pf: &'a [u8],
-}
-
-/// The members of the event's header, unless a ruleset has more to say of its rule.
-fn ready<'m>(
-    headers: &'m mut Memo<6>,
-    site: &Site,
-    version: Version,
-    event: &Event<'_>,
-) -> Option<Ready<'m>> {
-    let header = event.pflog.as_ref()?;
-    if event.kind != Kind::Pflog || event.rule.is_some() {
-        return None;
-    }
-    let pieces = headers.get(
-        event.frame.data,
-        header,
-        [
-            &|out| push_members(out, |e| describe_verdict(header, e)),
-            &|out| push_members(out, |e| describe_observer(site, version, event, Line::Event, e)),
-            &|out| push_members(out, |e| describe_rule(event, Line::Event, e)),
-            &|out| push_members(out, |e| describe_owner(header, e)),
-            &|out| push_members(out, |e| describe_tags(header, e)),
-            &|out| push_members(out, |e| pf::describe_header(event, header, e)),
-        ],
-    )?;
-    let [verdict, observer, rule, owner, tags, pf] = pieces.all();
-    Some(Ready { verdict, observer, rule, owner, tags, pf })
-}
-
-/// Appends members, as they are ready or else as they are described.
-#[inline(always)]
-fn members<'o>(ready: Option<&[u8]>, e: &mut Writer<'o>, describe: impl FnOnce(&mut Writer<'o>)) {
-    match ready {
-        Some(ready) => e.members(ready),
-        None => describe(e),
+    #[inline]
+    fn plain(&mut self, frame: &Frame<'_>, glance: &Glance<'_>, page: &mut Page) -> bool {
+        if frame.flow.is_some() || frame.place.is_some() {
+            return false;
+        }
+        let Some(ready) = plain::ready(&mut self.headers, &self.documents, frame, glance) else {
+            return false;
+        };
+        page.begin(frame.ts);
+        let Self { documents, namer, room, .. } = self;
+        if !plain::push(&mut page.text, documents, namer, room, (frame, glance), &ready) {
+            return false;
+        }
+        self.documents.sequence.leave(page);
+        page.end();
+        true
     }
 }
 
@@ -169,6 +150,8 @@ pub(super) struct Documents {
     /// Of other times, so that the documents' own clock keeps its second.
     other: Clock,
     ids: Ids,
+    /// The member of a plain record's interface.
+    provider: Vec<u8>,
     /// Without a stream they are those of the frames.
     pub(super) sequence: Sequence,
 }
@@ -177,32 +160,24 @@ impl Documents {
     pub(super) fn new(origin: Origin, site: Arc<Site>, version: Version) -> Self {
         let ids = Ids::new(&site.observer);
         let (clock, other) = (Clock::new(TimeZone::UTC), Clock::new(TimeZone::UTC));
-        Self { origin, site, version, clock, other, ids, sequence: Sequence::default() }
+        let (provider, sequence) = (Vec::new(), Sequence::default());
+        Self { origin, site, version, clock, other, ids, provider, sequence }
     }
 
-    fn push(
-        &mut self,
-        out: &mut Vec<u8>,
-        event: &Event<'_>,
-        line: Line<'_>,
-        ready: Option<&Ready<'_>>,
-        namer: &mut Namer,
-    ) {
+    fn push(&mut self, out: &mut Vec<u8>, event: &Event<'_>, line: Line<'_>, namer: &mut Namer) {
         let frame = &event.frame;
         push_object(out, |e| {
             self.head(frame.ts, frame.precision, e);
             e.open(key!("event"));
-            self.describe_event(event, line, ready, e);
+            self.describe_event(event, line, e);
             e.close();
-            members(ready.map(|ready| ready.observer), e, |e| {
-                describe_observer(&self.site, self.version, event, line, e);
-            });
-            members(ready.map(|ready| ready.rule), e, |e| describe_rule(event, line, e));
+            describe_observer(&self.site, self.version, event, line, e);
+            describe_rule(event, line, e);
             let subject = Subject::of(event, line);
             let through = direction(event).and_then(|direction| self.version.through(direction));
             network::describe(&subject, &self.site, through, namer, e);
             if let Some(header) = &event.pflog {
-                members(ready.map(|ready| ready.owner), e, |e| describe_owner(header, e));
+                describe_owner(header, e);
             }
             describe_log(&self.origin, frame, e);
             if subject::kind(event, line) == Kind::Undecoded
@@ -215,12 +190,10 @@ impl Documents {
                 e.close();
             }
             if let Some(header) = &event.pflog {
-                members(ready.map(|ready| ready.tags), e, |e| describe_tags(header, e));
+                describe_tags(header, e);
             }
             e.open(key!("pf"));
-            pf::describe(event, line, e, |header, e| {
-                members(ready.map(|ready| ready.pf), e, |e| pf::describe_header(event, header, e));
-            });
+            pf::describe(event, line, e);
             e.close();
         });
         out.push(b'\n');
@@ -230,23 +203,14 @@ impl Documents {
         e.string(key!("@timestamp"), |out| {
             self.clock.push_rfc3339(out, ts, precision);
         });
-        e.members(match self.version {
-            Version::V8_11 | Version::ElasticPfsense => r#","ecs":{"version":"8.11.0"}"#,
-            Version::V9_4 => r#","ecs":{"version":"9.4.0"}"#,
-        });
+        self.version.describe(e);
     }
 
-    fn describe_event(
-        &mut self,
-        event: &Event<'_>,
-        line: Line<'_>,
-        ready: Option<&Ready<'_>>,
-        e: &mut Writer<'_>,
-    ) {
+    fn describe_event(&mut self, event: &Event<'_>, line: Line<'_>, e: &mut Writer<'_>) {
         let frame = &event.frame;
         match (subject::kind(event, line), &event.pflog, line) {
             (Kind::Pflog, Some(header), _) => {
-                members(ready.map(|ready| ready.verdict), e, |e| describe_verdict(header, e));
+                describe_verdict(header, e);
             }
             (Kind::Pfsync, _, Line::Message(message)) => describe_sync(message, e),
             (Kind::Undecoded, ..) => e.members(concat!(
@@ -265,13 +229,7 @@ impl Documents {
         e.bytes(key!("provider"), frame.iface.unwrap_or_default());
         e.string(key!("id"), |out| self.ids.push(out, &self.origin, frame, line));
         self.sequence.describe(frame.number, e);
-        if matches!(self.origin, Origin::Devices) {
-            // Of a file it would be another time at each reading.
-            let now = Timestamp::now();
-            e.string(key!("created"), |out| {
-                self.other.push_rfc3339(out, now, Precision::Micros);
-            });
-        }
+        self.describe_created(e);
         let began = began(event, line);
         if let Some((start, _)) = began {
             e.string(key!("start"), |out| {
@@ -284,6 +242,18 @@ impl Documents {
         }
         if pf::shows_bytes(event, line) {
             e.string(key!("original"), |out| push_hex(out, frame.data));
+        }
+    }
+}
+
+impl Documents {
+    /// When the event was read; of a file it would be another time at each reading.
+    fn describe_created(&mut self, e: &mut Writer<'_>) {
+        if matches!(self.origin, Origin::Devices) {
+            let now = Timestamp::now();
+            e.string(key!("created"), |out| {
+                self.other.push_rfc3339(out, now, Precision::Micros);
+            });
         }
     }
 }
@@ -418,10 +388,14 @@ fn describe_log(origin: &Origin, frame: &Frame<'_>, e: &mut Writer<'_>) {
         (None, Origin::Devices) => return,
     };
     e.open(key!("log"));
+    describe_log_file(path, e);
+    e.number(key!("offset"), frame.offset);
+    e.close();
+}
+
+fn describe_log_file(path: &[u8], e: &mut Writer<'_>) {
     e.open(key!("file"));
     e.bytes(key!("path"), path);
-    e.close();
-    e.number(key!("offset"), frame.offset);
     e.close();
 }
 

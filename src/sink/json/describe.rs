@@ -80,15 +80,6 @@ pub trait Emit {
     /// Ends the innermost object.
     fn close(&mut self);
 
-    /// All of a pf header but its addresses.
-    #[inline]
-    fn header(&mut self, header: &Pflog<'_>)
-    where
-        Self: Sized,
-    {
-        describe_header(header, self);
-    }
-
     /// A fixed word.
     #[inline(always)]
     fn word(&mut self, key: Key, word: &str) {
@@ -322,7 +313,7 @@ fn describe_origin(origin: &Origin, frame: &Frame<'_>, e: &mut impl Emit) {
 }
 
 fn describe_pflog(h: &Pflog<'_>, e: &mut impl Emit) {
-    e.header(h);
+    describe_header(h, e);
     if let (Some(other), Some(family)) = (&h.other, h.other_family()) {
         describe_other(other, family, e);
     }

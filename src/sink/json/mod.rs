@@ -5,6 +5,7 @@
 //! [`super::fields::Fields`] picks some of them.
 
 mod describe;
+mod plain;
 mod sync;
 
 use std::net::IpAddr;
@@ -12,21 +13,22 @@ use std::ops::Range;
 
 use jiff::tz::TimeZone;
 
-use describe::describe_header;
 pub use describe::{Emit, Key, Line, Origin, describe, lines};
 pub(super) use describe::{
     address, describe_error, describe_happening, describe_notice, describe_suspicion,
     describe_transport, describe_tunnel, key,
 };
+pub(super) use plain::{push_transport, put_transport};
 
 use super::Sink;
-use super::memo::Memo;
+use super::memo::{Memo, Write};
 use super::page::Page;
-use crate::event::{Event, Kind};
+use crate::event::{Event, Frame};
 use crate::filter::Filter;
+use crate::glance::Glance;
+use crate::text::line::{Room, SIZE};
 use crate::text::{Integer, push_dec, push_ipv4, push_ipv6};
 use crate::time::Clock;
-use crate::wire::pflog::Pflog;
 use crate::wire::state::State;
 
 /// The JSON Schema of a line.
@@ -38,34 +40,57 @@ pub struct Json {
     origin: Origin,
     clock: Clock,
     filter: Filter,
+    /// Members from the pf header's first to its addresses, with the brace in front.
     headers: Memo<1>,
+    /// The file's member, of plain records.
+    source: Vec<u8>,
+    room: Box<Room>,
 }
 
 impl Json {
     /// A renderer for the records of one source. Of the messages of a pfsync packet it writes
     /// those that `filter` is true of; which events it gets has been decided before.
     pub fn new(origin: Origin, filter: Filter) -> Self {
-        Self { origin, clock: Clock::new(TimeZone::UTC), filter, headers: Memo::new() }
+        let source = plain::source(&origin);
+        let clock = Clock::new(TimeZone::UTC);
+        let room = Box::new([0; SIZE]);
+        Self { origin, clock, filter, headers: Memo::new(), source, room }
     }
 }
 
 impl Sink for Json {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
         page.begin(event.frame.ts);
-        let pieces =
-            event.pflog.as_ref().filter(|_| event.kind == Kind::Pflog).and_then(|header| {
-                let write = |out: &mut Vec<u8>| push_members(out, |e| describe_header(header, e));
-                self.headers.get(event.frame.data, header, [&write])
-            });
-        let header = pieces.map(|pieces| pieces.all()).map(|[header]| header);
         lines(event, &self.filter, |line| {
             push_object(&mut page.text, |writer| {
-                writer.header = header;
                 describe(event, line, &self.origin, &mut self.clock, writer);
             });
             page.text.push(b'\n');
         });
         page.end();
+    }
+
+    #[inline]
+    fn plain(&mut self, frame: &Frame<'_>, glance: &Glance<'_>, page: &mut Page) -> bool {
+        if frame.flow.is_some() || frame.place.is_some() {
+            return false;
+        }
+        let write: Write<'_> = &|_, header, out| push_members(out, |e| plain::header(header, e));
+        let Some(kept) = self.headers.get(frame, glance, [write]) else { return false };
+        let [header] = kept.all();
+        let Self { origin, source, clock, room, .. } = self;
+        if matches!(origin, Origin::Devices) {
+            // One frame's may be another one's device.
+            source.clear();
+            push_members(source, |e| e.bytes(key!("iface"), frame.iface.unwrap_or_default()));
+        }
+        page.begin(frame.ts);
+        let out = &mut page.text;
+        if plain::push(out, room, frame, glance, header, source, clock).is_none() {
+            return false;
+        }
+        page.end();
+        true
     }
 }
 
@@ -73,14 +98,17 @@ impl Sink for Json {
 #[inline]
 pub(super) fn push_object<'a>(out: &'a mut Vec<u8>, describe: impl FnOnce(&mut Writer<'a>)) {
     let brace = Some(out.len());
-    let mut writer = Writer { out, brace, header: None, seen: Seen::default() };
+    let mut writer = Writer { out, brace, seen: Seen::default() };
     describe(&mut writer);
     writer.close();
 }
 
-/// Appends members of an object that is open: `,"key":value`.
+/// Appends members of an object that is open: `,"key":value`. An object that they open may be left
+/// open.
 pub(super) fn push_members(out: &mut Vec<u8>, describe: impl FnOnce(&mut Writer<'_>)) {
-    describe(&mut Writer { out, brace: None, header: None, seen: Seen::default() });
+    let mut writer = Writer { out, brace: None, seen: Seen::default() };
+    describe(&mut writer);
+    writer.brace();
 }
 
 /// Appends a state of the state table as a JSON object, as in the lines of pfsync messages.
@@ -94,8 +122,6 @@ pub(super) struct Writer<'o> {
     out: &'o mut Vec<u8>,
     /// Where the brace of the innermost object goes, until it has one.
     brace: Option<usize>,
-    /// The members of the event's pf header, where they were written before.
-    header: Option<&'o [u8]>,
     seen: Seen,
 }
 
@@ -214,14 +240,6 @@ impl Writer<'_> {
 }
 
 impl Emit for Writer<'_> {
-    #[inline(always)]
-    fn header(&mut self, header: &Pflog<'_>) {
-        match self.header {
-            Some(header) => self.out.extend_from_slice(header),
-            None => describe_header(header, self),
-        }
-    }
-
     #[inline(always)]
     fn number(&mut self, key: Key, n: impl Integer) {
         self.key(key);

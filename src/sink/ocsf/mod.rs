@@ -118,7 +118,7 @@ impl Events {
             }
             e.open(key!("unmapped"));
             e.open(key!("pf"));
-            pf::describe(event, line, e, |header, e| pf::describe_header(event, header, e));
+            pf::describe(event, line, e);
             e.close();
             if let Origin::File(_) = self.origin {
                 e.number(key!("log_offset"), frame.offset);

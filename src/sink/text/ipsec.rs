@@ -11,7 +11,7 @@ use super::Options;
 use super::fields::Fields;
 use super::put::{Bytes, Hex, Hex8, put};
 use super::words::{push_cut, push_name};
-use crate::packet::{Carries, Packet, Udp, proto};
+use crate::packet::{Carries, Packet, Ports, Udp, proto};
 use crate::sink::page::Page;
 use crate::wire::ipsec::{Encapsulated, Ike, Sa, parse_ike};
 
@@ -82,6 +82,13 @@ fn push_ah_header(out: &mut Vec<u8>, header: Fields<'_>, options: &Options) -> O
     }
     put!(out, "): ");
     Some(len)
+}
+
+/// True if a datagram may be one of [`push_udp`]'s.
+#[inline]
+pub(super) fn is_on(ports: Ports) -> bool {
+    let is = |port| ISAKMP.map(|isakmp| isakmp == port).contains(&true) || port == NAT_T;
+    is(ports.src) || is(ports.dst)
 }
 
 /// Appends IKE, encapsulated ESP or a keep-alive, if the datagram is one by its ports; false if

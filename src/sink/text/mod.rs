@@ -33,6 +33,7 @@ mod ndp;
 mod oracle;
 mod pflog;
 mod pfsync;
+mod plain;
 mod put;
 mod routing;
 mod sctp;
@@ -48,13 +49,15 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::error::{DecodeError, Fault, Layer};
-use crate::event::{Event, Flow, Ipsec, Kind};
+use crate::event::{Event, Flow, Frame, Ipsec};
+use crate::glance::Glance;
 use crate::packet::{Packet, proto};
 use crate::sink::Sink;
-use crate::sink::memo::Memo;
+use crate::sink::memo::{Memo, Write};
 use crate::sink::page::Page;
+use crate::text::line::{Line, Room, SIZE};
 use crate::text::{push_escaped, push_ip};
-use crate::time::{Clock, Precision, TimeStyle};
+use crate::time::{Clock, Precision, TimeStyle, Timestamp};
 use crate::wire::state::{End, Ids};
 
 pub use hex::{Dump, Form};
@@ -91,25 +94,22 @@ pub struct Text {
     options: Options,
     clock: Clock,
     headers: Memo<1>,
+    room: Box<Room>,
 }
 
 impl Text {
     /// A renderer that shows times of this zone.
     pub fn new(options: Options, zone: TimeZone) -> Self {
-        Self { options, clock: Clock::new(zone), headers: Memo::new() }
+        let room = Box::new([0; SIZE]);
+        Self { options, clock: Clock::new(zone), headers: Memo::new(), room }
     }
 }
 
 impl Sink for Text {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
         let options = &self.options;
-        page.begin(event.frame.ts);
-        if options.time.is_relative() {
-            page.leave_delta();
-        } else {
-            self.clock.push(&mut page.text, event.frame.ts, options.time, options.precision);
-        }
-        push_event(page, event, options, &mut self.headers);
+        begin(page, &mut self.clock, event.frame.ts, options);
+        push_event(page, event, options);
         if let Some(rule) = event.rule.as_ref().filter(|_| !options.link) {
             page.text.push(b' ');
             pflog::push_name(&mut page.text, rule, options);
@@ -126,23 +126,49 @@ impl Sink for Text {
         page.text.push(b'\n');
         page.end();
     }
+
+    /// With -v the header is compared with the packet.
+    #[inline]
+    fn plain(&mut self, frame: &Frame<'_>, glance: &Glance<'_>, page: &mut Page) -> bool {
+        let options = &self.options;
+        if options.verbose > 0 || options.dump.is_some() || frame.flow.is_some() {
+            return false;
+        }
+        let header: &[u8] = if options.link {
+            let write: Write<'_> = &|_, header, out| pflog::push(out, header, None, None, options);
+            let Some(kept) = self.headers.get(frame, glance, [write]) else { return false };
+            let [header] = kept.all();
+            header
+        } else {
+            &[]
+        };
+        begin(page, &mut self.clock, frame.ts, options);
+        let mut line = Line::new(&mut self.room);
+        line.bytes(header);
+        if !plain::push(page, &mut line, glance, options) {
+            page.text.extend_from_slice(header);
+            page.sync = false;
+            ip::push(page, &glance.packet(), options);
+        }
+        page.text.push(b'\n');
+        page.end();
+        true
+    }
 }
 
-fn push_event(page: &mut Page, event: &Event<'_>, options: &Options, headers: &mut Memo<1>) {
+/// Starts an event's text with its time.
+#[inline]
+fn begin(page: &mut Page, clock: &mut Clock, ts: Timestamp, options: &Options) {
+    page.begin(ts);
+    if options.time.is_relative() {
+        page.leave_delta();
+    } else {
+        clock.push(&mut page.text, ts, options.time, options.precision);
+    }
+}
+
+fn push_event(page: &mut Page, event: &Event<'_>, options: &Options) {
     match &event.pflog {
-        // With -v the header is compared with the packet, and a rule has its name in it.
-        Some(header)
-            if options.link
-                && options.verbose == 0
-                && event.kind == Kind::Pflog
-                && event.rule.is_none() =>
-        {
-            let write = |out: &mut Vec<u8>| pflog::push(out, header, None, None, options);
-            if let Some(pieces) = headers.get(event.frame.data, header, [&write]) {
-                let [text] = pieces.all();
-                page.text.extend_from_slice(text);
-            }
-        }
         Some(header) if options.link => {
             let rule = event.rule.as_ref();
             pflog::push(&mut page.text, header, event.packet.as_ref(), rule, options);

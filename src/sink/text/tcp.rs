@@ -3,8 +3,10 @@
 
 use crate::packet::{Packet, Tcp, TcpFlags, Transport, proto};
 use crate::sink::page::{Fill, Page, Segment};
+use crate::sink::text::plain::Flow;
 use crate::sink::text::put::{Hex4, put};
 use crate::sink::text::{Options, ip, tcpopt};
+use crate::text::line::Line;
 
 const HEADER_LEN: usize = 20;
 /// Bytes of a reset's text that are shown.
@@ -70,6 +72,63 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     push_rest(page, packet, tcp, (header_len, flags), relative, options);
 }
 
+/// Appends the line that was begun and a segment whose header is all there, as [`push`] does without
+/// `-v` and `-q`; `None`, and nothing appended, of any other.
+#[inline(always)]
+pub(super) fn push_plain(
+    page: &mut Page,
+    line: &mut Line<'_>,
+    flow: &Flow<'_>,
+    options: &Options,
+) -> Option<()> {
+    let header = flow.payload.first_chunk::<HEADER_LEN>()?;
+    let &[_, _, _, _, a, b, c, d, e, f, g, h, offset, low, i, j, _, _, k, l] = header;
+    let header_len = usize::from(offset >> 4).saturating_mul(4);
+    if options.quiet || header_len < HEADER_LEN || header_len > flow.payload.len() {
+        return None;
+    }
+    let flags = TcpFlags(low.into());
+    flow.put_ends(line);
+    line.put(b"Flags [");
+    line.part(flags.letters());
+    line.put(b"]");
+    page.text.extend_from_slice(line.text()?);
+    let (seq, ack) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
+    let relative = !options.absolute && flags.has(TcpFlags::ACK);
+    if relative {
+        let syn = flags.has(TcpFlags::SYN);
+        page.relate_to(Segment::new(flow.src, flow.dst, flow.ports, syn, seq, ack));
+    }
+    let tcp = Tcp {
+        ports: flow.ports,
+        seq: Some(seq),
+        ack: Some(ack),
+        offset_flags: Some((header_len, flags)),
+        win: Some(u16::from_be_bytes([i, j])),
+        cksum: None,
+        urg: Some(u16::from_be_bytes([k, l])),
+        options: flow.payload.get(HEADER_LEN..header_len).unwrap_or_default(),
+    };
+    let data_len = flow.payload_len.saturating_sub(header_len);
+    push_numbers(page, &tcp, flags, data_len, relative, options);
+    if !tcp.options.is_empty() {
+        let options = tcpopt::Options {
+            bytes: tcp.options,
+            len: tcp.options.len(),
+            flags,
+            relative,
+            data_cut: flow.payload.len() < flow.payload_len,
+            last: flow.payload.len() <= header_len,
+            captured: flow.payload.len() >= flow.payload_len,
+        };
+        if !options.push(page) {
+            return Some(());
+        }
+    }
+    put!(&mut page.text, ", length ", data_len);
+    Some(())
+}
+
 /// A header of which not even the flags are there, so that the acknowledgment number, if it is
 /// there, may mean nothing.
 fn push_start(page: &mut Page, packet: &Packet<'_>, tcp: &Tcp<'_>) {
@@ -94,6 +153,7 @@ fn push_checksum(out: &mut Vec<u8>, packet: &Packet<'_>, tcp: &Tcp<'_>) {
 }
 
 /// `, seq 1:100, ack 1, win 512, urg 1`, as far as they are there.
+#[inline]
 fn push_numbers(
     page: &mut Page,
     tcp: &Tcp<'_>,

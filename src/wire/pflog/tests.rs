@@ -2,6 +2,7 @@
 //! of OpenBSD 8.0, FreeBSD 14 and the 61-byte one are genuine (testdata/genuine).
 #![allow(clippy::arithmetic_side_effects, reason = "a failing test may panic anywhere")]
 
+use super::super::ByteOrder;
 use super::*;
 
 const EM0: &[u8; 16] = b"em0\0\0\0\0\0\0\0\0\0\0\0\0\0";

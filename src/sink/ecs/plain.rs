@@ -1,0 +1,287 @@
+//! The ECS document of a plain record, from where it stands: the same bytes as those of the decoded
+//! event, in fewer and longer pieces.
+
+use std::net::IpAddr;
+
+use super::{
+    Documents, describe_log_file, describe_observer, describe_owner, describe_rule, describe_tags,
+    describe_verdict, pf,
+};
+use crate::event::{self, Frame};
+use crate::glance::Glance;
+use crate::packet::proto;
+use crate::pf::Family;
+use crate::sink::community::{Namer, Tuple};
+use crate::sink::json::Line::Event;
+use crate::sink::json::{Emit, Origin, key, push_members, push_transport, put_transport};
+use crate::sink::memo::Memo;
+use crate::sink::site::Site;
+use crate::sink::subject::{Others, direction, others, translated};
+use crate::text::line::{Address, Line, Room};
+use crate::time::{Precision, Timestamp};
+
+/// Members that depend on nothing but a pf header and the source, in their order. What is opened in
+/// one is closed in a later one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ready<'m> {
+    /// The schema's version, and `event` up to what depends on the record.
+    verdict: &'m [u8],
+    /// Who tells of it, and the rule.
+    observer: &'m [u8],
+    /// pf's direction in ECS's words, where the site's networks are not known.
+    through: &'m [u8],
+    /// Who owns the socket, and `log` up to the record's offset.
+    owner: &'m [u8],
+    /// The tags, and `pf` up to what depends on the record.
+    tags: &'m [u8],
+    /// The rest of what pf's header says.
+    pf: &'m [u8],
+}
+
+/// The members of a record's header.
+#[inline]
+pub(super) fn ready<'m>(
+    headers: &'m mut Memo<6>,
+    documents: &Documents,
+    frame: &Frame<'_>,
+    glance: &Glance<'_>,
+) -> Option<Ready<'m>> {
+    let Documents { site, version, origin, .. } = documents;
+    let through = |event: &event::Event<'_>, out: &mut Vec<u8>| {
+        let way = direction(event).and_then(|direction| version.through(direction));
+        if let Some(way) = way.filter(|_| site.internal.is_empty()) {
+            push_members(out, |e| e.word(key!("direction"), way));
+        }
+    };
+    let pieces = headers.get(
+        frame,
+        glance,
+        [
+            &|_, header, out| {
+                push_members(out, |e| {
+                    version.describe(e);
+                    e.open(key!("event"));
+                    describe_verdict(header, e);
+                });
+            },
+            &|event, _, out| {
+                push_members(out, |e| {
+                    describe_observer(site, *version, event, Event, e);
+                    describe_rule(event, Event, e);
+                });
+            },
+            &|event, _, out| through(event, out),
+            &|_, header, out| {
+                push_members(out, |e| {
+                    describe_owner(header, e);
+                    if let Origin::File(path) = origin {
+                        e.open(key!("log"));
+                        describe_log_file(path, e);
+                    }
+                });
+            },
+            &|_, header, out| push_members(out, |e| describe_tags(header, e)),
+            &|event, header, out| push_members(out, |e| pf::describe_header(event, header, e)),
+        ],
+    )?;
+    let [verdict, observer, through, owner, tags, pf] = pieces.all();
+    Some(Ready { verdict, observer, through, owner, tags, pf })
+}
+
+/// Appends the record's document; false, and nothing appended, if it must be decoded.
+#[inline]
+pub(super) fn push(
+    out: &mut Vec<u8>,
+    documents: &mut Documents,
+    namer: &mut Namer,
+    room: &mut Room,
+    (frame, glance): (&Frame<'_>, &Glance<'_>),
+    ready: &Ready<'_>,
+) -> bool {
+    let start = out.len();
+    if push_all(out, documents, namer, room, (frame, glance), ready).is_none() {
+        // Too long for the room.
+        out.truncate(start);
+        documents.sequence.forget(start);
+        return false;
+    }
+    true
+}
+
+#[inline]
+fn push_all(
+    out: &mut Vec<u8>,
+    documents: &mut Documents,
+    namer: &mut Namer,
+    room: &mut Room,
+    (frame, glance): (&Frame<'_>, &Glance<'_>),
+    ready: &Ready<'_>,
+) -> Option<()> {
+    let mut line = Line::new(room);
+    line.put(br#"{"@timestamp":""#);
+    line.part(documents.clock.rfc3339(frame.ts, frame.precision));
+    line.put(b"\"");
+    line.bytes(ready.verdict);
+    if let Some(iface) = frame.iface {
+        documents.provider.clear();
+        push_members(&mut documents.provider, |e| e.bytes(key!("provider"), iface));
+        line.bytes(&documents.provider);
+    }
+    line.put(br#","id":""#);
+    line.hex(&documents.ids.line(&documents.origin, frame, Event));
+    line.put(br#"","sequence":"#);
+    if let Some(number) = documents.sequence.place(frame.number, out.len() + line.len()) {
+        line.dec(number);
+    }
+    if matches!(documents.origin, Origin::Devices) {
+        line.put(br#","created":""#);
+        line.part(documents.other.rfc3339(Timestamp::now(), Precision::Micros));
+        line.put(b"\"");
+    }
+    line.put(b"}");
+    line.bytes(ready.observer);
+    let others = glance.other(frame).and_then(others);
+    put_flow(&mut line, &documents.site, namer, glance, others, ready);
+    line.bytes(ready.owner);
+    if matches!(documents.origin, Origin::File(_)) {
+        line.put(br#","offset":"#);
+        line.dec(frame.offset);
+        line.put(b"}");
+    }
+    line.bytes(ready.tags);
+    line.put(br#","pf":{"caplen":"#);
+    line.dec(frame.data.len());
+    line.put(br#","len":"#);
+    line.dec(frame.len);
+    if frame.is_truncated() {
+        line.put(br#","truncated":true"#);
+    }
+    line.bytes(ready.pf);
+    line.put(br#","ttl":"#);
+    line.dec(glance.ttl());
+    if let Some(offset) = glance.frag_off() {
+        line.put(br#","frag_off":"#);
+        line.dec(offset);
+    }
+    let is_whole = put_transport(&mut line, glance);
+    out.extend_from_slice(line.text()?);
+    if !is_whole {
+        push_transport(out, glance);
+    }
+    out.extend_from_slice(b"}}\n");
+    Some(())
+}
+
+/// Appends `network` and the two ends.
+#[inline(always)]
+fn put_flow(
+    line: &mut Line<'_>,
+    site: &Site,
+    namer: &mut Namer,
+    glance: &Glance<'_>,
+    others: Option<Others>,
+    ready: &Ready<'_>,
+) {
+    let (src, dst, proto) = (glance.src, glance.dst, glance.proto);
+    match glance.family {
+        Family::Inet => line.put(br#","network":{"type":"ipv4""#),
+        Family::Inet6 => line.put(br#","network":{"type":"ipv6""#),
+    }
+    match proto {
+        proto::TCP => line.put(br#","transport":"tcp","iana_number":"6""#),
+        proto::UDP => line.put(br#","transport":"udp","iana_number":"17""#),
+        _ => {
+            if let Some(name) = proto::name(proto) {
+                line.put(br#","transport":""#);
+                line.bytes(name.as_bytes());
+                line.put(b"\"");
+            }
+            line.put(br#","iana_number":""#);
+            line.dec(proto);
+            line.put(b"\"");
+        }
+    }
+    let ports = glance.ports.map(|ports| (ports.src, ports.dst));
+    let tuple = Tuple { src, dst, proto, ports, icmp: glance.icmp() };
+    if let Some(name) = namer.name(&tuple) {
+        line.put(br#","community_id":""#);
+        line.put(name);
+        line.put(b"\"");
+    }
+    match site.way(Some(src), Some(dst)) {
+        Some(way) => {
+            line.put(br#","direction":""#);
+            line.bytes(way.name().as_bytes());
+            line.put(b"\"");
+        }
+        None => line.bytes(ready.through),
+    }
+    line.put(br#","bytes":"#);
+    line.dec(glance.len);
+    let (sport, dport) = (ports.map(|ports| ports.0), ports.map(|ports| ports.1));
+    let (other_src, other_dst) = (others.map(|others| others.0), others.map(|others| others.1));
+    line.put(br#","packets":1},"source":{"address":""#);
+    let first = put_side(line, src, sport, other_src);
+    line.put(br#"},"destination":{"address":""#);
+    let second = put_side(line, dst, dport, other_dst);
+    line.put(br#"},"related":{"ip":[""#);
+    line.ip(&first.own);
+    if src != dst {
+        line.put(br#"",""#);
+        line.ip(&second.own);
+    }
+    if let Some((nat, text)) = first.nat.filter(|(nat, _)| ![src, dst].contains(nat)) {
+        line.put(br#"",""#);
+        line.ip(&text);
+        if second.nat.is_some_and(|(other, _)| other == nat) {
+            line.put(br#""]}"#);
+            return;
+        }
+    }
+    if let Some((_, text)) = second.nat.filter(|(nat, _)| ![src, dst].contains(nat)) {
+        line.put(br#"",""#);
+        line.ip(&text);
+    }
+    line.put(br#""]}"#);
+}
+
+/// The addresses of an end.
+struct Side {
+    own: Address,
+    /// The one on the other side of a translation, if there is one.
+    nat: Option<(IpAddr, Address)>,
+}
+
+/// Appends an end behind its first quote; the object is left open.
+#[inline(always)]
+fn put_side(
+    line: &mut Line<'_>,
+    ip: IpAddr,
+    port: Option<u16>,
+    other: Option<(IpAddr, u16)>,
+) -> Side {
+    let own = Address::new(ip);
+    line.ip(&own);
+    line.put(br#"","ip":""#);
+    line.ip(&own);
+    match port {
+        Some(port) => {
+            line.put(br#"","port":"#);
+            line.dec(port);
+        }
+        None => line.put(b"\""),
+    }
+    let Some((nat, other)) = translated((ip, port), other) else { return Side { own, nat: None } };
+    line.put(br#","nat":{"ip":""#);
+    let text = Address::new(nat);
+    line.ip(&text);
+    match other {
+        Some(other) => {
+            line.put(br#"","port":"#);
+            line.dec(other);
+            line.put(b"}");
+        }
+        None => line.put(br#""}"#),
+    }
+    Side { own, nat: Some((nat, text)) }
+}
