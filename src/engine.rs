@@ -12,6 +12,9 @@
 //! it was, so order is kept without sorting. Outputs go round: their number is fixed, and with it
 //! the memory, whatever the size of the file. A consumer that stops ends all at once: nobody waits
 //! for a worker that may be waiting for its pipe.
+//!
+//! Up to the first records the caller's own thread reads. If these are all there are it works on
+//! them too: a small file is printed in less time than threads take to begin.
 
 #[cfg(feature = "live")]
 pub mod hold;
@@ -62,15 +65,9 @@ pub fn run<W: Work>(
     mut consume: impl FnMut(&mut W::Output) -> ControlFlow<()>,
 ) -> Option<Fault> {
     let room = workers.len() * OUTPUTS_PER_WORKER;
-    let (recycle, free) = bounded(room);
-    for _ in 0..room {
-        if recycle.send(W::Output::default()).is_err() {
-            break;
-        }
-    }
     let (told, turns) = bounded(room);
     let known = Some(source.interfaces()).filter(|known| !known.is_empty());
-    let feed = Feed {
+    let mut feed = Feed {
         source,
         prepare,
         defrag: Defrag::default(),
@@ -80,13 +77,28 @@ pub fn run<W: Work>(
         ended: false,
         fault: None,
     };
+    let mut hands: Vec<_> = workers.into_iter().map(Hand::new).collect();
+    // A source may make its reader wait, who then sees no flag.
+    if stop.is_none()
+        && let Some(hand) = hands.first_mut()
+        && let ControlFlow::Break(fault) = begin(hand, &mut feed, &mut consume)
+    {
+        return fault;
+    }
+    let (recycle, free) = bounded(room);
+    let begun = hands.iter().filter(|hand| hand.begun.is_some()).count();
+    for _ in begun..room {
+        if recycle.send(W::Output::default()).is_err() {
+            break;
+        }
+    }
     let feed = Arc::new(Mutex::new(feed));
     let (mut outputs, mut threads) = (Vec::new(), Vec::new());
-    for (number, worker) in workers.into_iter().enumerate() {
+    for (number, hand) in hands.into_iter().enumerate() {
         let (results, output) = bounded(room);
         outputs.push(output);
         let (feed, free) = (Arc::clone(&feed), free.clone());
-        threads.push(thread::spawn(move || turn(number, worker, &feed, &free, &results)));
+        threads.push(thread::spawn(move || turn(number, hand, &feed, &free, &results)));
     }
     // The last worker that goes ends the turns, or its outputs.
     drop((feed, free));
@@ -125,21 +137,59 @@ fn joined<T>(thread: thread::JoinHandle<T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
+/// A worker, and what it reads into.
+struct Hand<W: Work> {
+    worker: W,
+    batch: Batch,
+    writers: Vec<Writer>,
+    /// What its work on this batch goes into, if that has been read for it.
+    begun: Option<W::Output>,
+}
+
+impl<W: Work> Hand<W> {
+    fn new(worker: W) -> Self {
+        Self { worker, batch: Batch::default(), writers: Vec::new(), begun: None }
+    }
+}
+
+/// Reads up to the first records, on the caller's thread. `Break`, with what was wrong with the
+/// source, if that was the whole run; else it is the first worker's turn.
+fn begin<W: Work>(
+    hand: &mut Hand<W>,
+    feed: &mut Feed<impl Records, impl FnMut(&mut Batch)>,
+    mut consume: impl FnMut(&mut W::Output) -> ControlFlow<()>,
+) -> ControlFlow<Option<Fault>> {
+    let mut output = W::Output::default();
+    while feed.read(&mut hand.batch, &mut hand.writers) {
+        if !feed.ended && !hand.batch.records.is_empty() {
+            hand.begun = feed.turns.send(0).is_ok().then_some(output);
+            return ControlFlow::Continue(());
+        }
+        hand.worker.work(&hand.batch, &hand.writers, &mut output);
+        if consume(&mut output).is_break() {
+            return ControlFlow::Break(None);
+        }
+    }
+    ControlFlow::Break(feed.fault.take())
+}
+
 /// A worker's thread. Gives what was wrong with the source, if nobody has yet.
 fn turn<W: Work>(
     number: usize,
-    mut worker: W,
+    mut hand: Hand<W>,
     feed: &Mutex<Feed<impl Records, impl FnMut(&mut Batch)>>,
     free: &Receiver<W::Output>,
     results: &Sender<W::Output>,
 ) -> Option<Fault> {
-    let (mut batch, mut writers) = (Batch::default(), Vec::new());
-    for mut output in free {
+    // Whose turn it is has an output.
+    while let Some(mut output) = hand.begun.take().or_else(|| {
+        let output = free.recv().ok()?;
         // A panic of another worker's goes on in the consumer's thread.
-        if !feed.lock().ok()?.read(number, &mut batch, &mut writers) {
-            break;
-        }
-        worker.work(&batch, &writers, &mut output);
+        let mut feed = feed.lock().ok()?;
+        let read = feed.read(&mut hand.batch, &mut hand.writers);
+        (read && feed.turns.send(number).is_ok()).then_some(output)
+    }) {
+        hand.worker.work(&hand.batch, &hand.writers, &mut output);
         if results.send(output).is_err() {
             break;
         }
@@ -162,8 +212,8 @@ struct Feed<S, P> {
 }
 
 impl<S: Records, P: FnMut(&mut Batch)> Feed<S, P> {
-    /// Reads a batch for a worker; false if there is none, or nobody wants it any more.
-    fn read(&mut self, worker: usize, batch: &mut Batch, writers: &mut Vec<Writer>) -> bool {
+    /// Reads a batch; false if there is none.
+    fn read(&mut self, batch: &mut Batch, writers: &mut Vec<Writer>) -> bool {
         if self.ended {
             return false;
         }
@@ -179,7 +229,7 @@ impl<S: Records, P: FnMut(&mut Batch)> Feed<S, P> {
         (self.prepare)(batch);
         observe(batch, &mut self.writers);
         writers.clone_from(&self.writers);
-        self.turns.send(worker).is_ok()
+        true
     }
 }
 

@@ -6,6 +6,7 @@
 //! destroyed) is tried for, ever more rarely, until it is back.
 
 use std::io::{PipeReader, Read};
+use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,22 +38,32 @@ const GATHER: Duration = Duration::from_millis(20);
 /// the thread is not run, however few packets come. These are after a second.
 #[cfg(target_os = "linux")]
 const BUFFER: Option<i32> = Some(16 << 20);
+/// Where packets may be gathered for longer a block waits for longer too, and fewer last as long.
+/// To make the buffer, of zeros, is a good part of a short capture's work.
+#[cfg(target_os = "linux")]
+const GATHERED_BUFFER: Option<i32> = Some(8 << 20);
 /// The system's own.
 #[cfg(not(target_os = "linux"))]
 const BUFFER: Option<i32> = None;
+#[cfg(not(target_os = "linux"))]
+const GATHERED_BUFFER: Option<i32> = None;
 /// How often what the kernel dropped is looked at, while packets come.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// The end waits so long, besides the time that packets may be gathered, for what the kernel still
 /// has, and no longer for what still comes.
 const LAST: Duration = Duration::from_millis(40);
 const LAST_AT_MOST: Duration = Duration::from_millis(300);
-/// How long a device is not looked at that has given little, where packets may be gathered and the
-/// kernel has room for what comes at 10 Gbit/s meanwhile: fewer wake-ups.
-const REST: Duration = Duration::from_millis(10);
-const ROOM_TO_REST: i32 = 16 << 20;
+/// How long a device is not looked at whose blocks are full sooner, where packets may be gathered
+/// and the kernel has room for what comes at 10 Gbit/s meanwhile: fewer wake-ups.
+const REST: Duration = Duration::from_millis(5);
+const ROOM_TO_REST: i32 = 8 << 20;
 const LITTLE: usize = 1 << 20;
-/// Chunks that are gathered are so many times as large, where the ring is so large.
-const GATHERED: usize = 4;
+/// On Linux what comes has less than so many bytes if the kernel has gathered it for long enough,
+/// and more if a block was full before.
+const BLOCK: usize = if cfg!(target_os = "linux") { 64 * 1024 } else { 0 };
+/// Chunks that are gathered are so many times as large, where the ring is so large: few wake-ups
+/// of who takes them, and they stay in the second-level cache.
+const GATHERED: usize = 2;
 const RING_TO_GATHER: usize = 32 << 20;
 /// Packets that one call takes at most, and how long they usually are: a chunk that is filled with
 /// longer ones has so many of these too much at most.
@@ -66,9 +77,10 @@ const DOWN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_se
 /// The systems whose libpcap gives nanoseconds when asked; the others ignore it.
 const NANOSECONDS: bool = cfg!(any(target_os = "linux", target_os = "freebsd"));
 
-/// A packet's header in a capture file: of an interface, a time, the bytes that are there and that
-/// it had.
-pub type Header = fn(&Interface, Timestamp, usize, u32) -> [u8; HEAD_LEN];
+/// Appends a packet's header in a capture file: of an interface, a time, the bytes that are there
+/// and that it had. The header never is a value in memory: to load it again would wait for all that
+/// is being stored, the packets before it.
+pub type Header = fn(&Interface, Timestamp, usize, u32, &mut Vec<u8>);
 /// Bytes of such a header.
 pub const HEAD_LEN: usize = 16;
 
@@ -79,7 +91,8 @@ pub struct Settings {
     pub snaplen: u32,
     /// Also take packets that are not for this host.
     pub promiscuous: bool,
-    /// The kernel's buffer in bytes; if `None`, 16 MiB on Linux, elsewhere the system's own size.
+    /// The kernel's buffer in bytes; if `None`, on Linux 16 MiB, or 8 where packets may be gathered
+    /// for longer than the kernel does by itself, elsewhere the system's own size.
     pub buffer: Option<i32>,
     /// Hand each packet on as it comes, where several at once would be the system's way.
     pub immediate: bool,
@@ -124,6 +137,10 @@ impl Settings {
         whole.then(|| self.filter.kernel(link)).flatten()
     }
 
+    fn buffer(&self) -> Option<i32> {
+        self.buffer.or(if self.gather > GATHER { GATHERED_BUFFER } else { BUFFER })
+    }
+
     /// How many times as large chunks are as usual.
     fn times(&self) -> usize {
         if self.gather > GATHER && self.ring >= RING_TO_GATHER { GATHERED } else { 1 }
@@ -131,7 +148,7 @@ impl Settings {
 
     /// True if a device may be left alone for a moment.
     fn rests(&self) -> bool {
-        self.gather > REST && self.buffer.or(BUFFER).is_some_and(|bytes| bytes >= ROOM_TO_REST)
+        self.gather > REST && self.buffer().is_some_and(|bytes| bytes >= ROOM_TO_REST)
     }
 }
 
@@ -162,7 +179,7 @@ impl Opened {
         {
             inactive = inactive.immediate_mode(true);
         }
-        if let Some(bytes) = settings.buffer.or(BUFFER) {
+        if let Some(bytes) = settings.buffer() {
             inactive = inactive.buffer_size(bytes);
         }
         let mut capture = inactive.open().and_then(Capture::setnonblock)?;
@@ -234,6 +251,7 @@ impl Device {
         };
         let mut counted = Counted::new();
         let (mut down, mut began) = (None, None);
+        let (mut looked, mut rested) = (Instant::now(), false);
         loop {
             let (before, records) = (chunk.bytes.len(), chunk.records.len());
             let taken = take(&mut capture, &place, chunk);
@@ -242,7 +260,7 @@ impl Device {
             if chunk.records.len() > records {
                 (counted.due, down) = (true, None);
             }
-            let gather_in = self.hand_on(chunk, &mut began, more || taken.is_err());
+            let gather_in = self.hand_on(chunk, &mut began, more || taken.is_err() || took < BLOCK);
             if let Err(error) = taken {
                 counted.look(&mut capture, &self.ring, self.lane);
                 return Err(error);
@@ -260,7 +278,9 @@ impl Device {
             }
             let count_in = counted.due.then(|| COUNT_EVERY.saturating_sub(counted.last.elapsed()));
             let long = [count_in, down, gather_in].into_iter().flatten().min();
-            let seen = if place.rests && (1..LITTLE).contains(&took) {
+            let soon = mem::replace(&mut looked, Instant::now()).elapsed() < REST;
+            rested = place.rests && (soon || rested) && (BLOCK.max(1)..LITTLE).contains(&took);
+            let seen = if rested {
                 self.wait(None, Some(long.map_or(REST, |long| long.min(REST))))
             } else {
                 self.wait(Some(capture.as_fd()), long)
@@ -280,7 +300,8 @@ impl Device {
     }
 
     /// Puts what has come into the ring, now or once it has been gathered for long enough, which
-    /// `began` with its first packet. How long that is.
+    /// `began` with its first packet. How long that is: where the kernel gathers too, nothing in so
+    /// long is nothing more.
     fn hand_on(
         &self,
         chunk: &mut Chunk,
@@ -293,7 +314,7 @@ impl Device {
         let since = began.get_or_insert_with(Instant::now).elapsed();
         let left = self.settings.gather.saturating_sub(since);
         if !now && !left.is_zero() {
-            return Some(left);
+            return Some(if BLOCK > 0 { self.settings.gather } else { left });
         }
         self.ring.push(self.lane, chunk);
         *began = None;
@@ -345,10 +366,11 @@ impl Device {
     /// Waits for packets and to be woken, for so long.
     fn wait(&mut self, device: Option<BorrowedFd<'_>>, long: Option<Duration>) -> Seen {
         let wake = self.wake.as_fd();
-        let fds = [Some(wake), device].into_iter().flatten();
-        let mut fds: Vec<_> = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+        let mut both =
+            [wake, device.unwrap_or(wake)].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        let fds = both.get_mut(..1 + usize::from(device.is_some())).unwrap_or_default();
         // A signal ends the wait early, which does no harm.
-        let _ = poll(&mut fds, long.map(timespec).as_ref());
+        let _ = poll(fds, long.map(timespec).as_ref());
         let is = |at: usize, flags| fds.get(at).is_some_and(|fd| fd.revents().intersects(flags));
         let broken = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
         let seen = Seen { woken: is(0, PollFlags::IN), ails: is(1, broken) };
@@ -447,7 +469,7 @@ fn push(packet: &Packet<'_>, place: &Place, chunk: &mut Chunk) {
     let nanos = if NANOSECONDS { fraction } else { fraction.saturating_mul(1000) };
     let ts = Timestamp(seconds.saturating_mul(1_000_000_000).saturating_add(nanos));
     if let Some((head, interface)) = &place.head {
-        chunk.bytes.extend_from_slice(&head(interface, ts, packet.data.len(), packet.header.len));
+        head(interface, ts, packet.data.len(), packet.header.len, &mut chunk.bytes);
     }
     chunk.records.push(Record {
         ts,

@@ -291,9 +291,12 @@ fn read_up_to(input: &mut impl Read, bytes: &mut Vec<u8>, len: usize) -> io::Res
 }
 
 /// Makes a buffer larger if it is too small. What it holds is not zeroed again: every byte is
-/// written before it is looked at.
+/// written before it is looked at. A new one has the system's pages of zeros, of which a small file
+/// touches few.
 fn grow(bytes: &mut Vec<u8>, len: usize) {
-    if bytes.len() < len {
+    if bytes.is_empty() {
+        *bytes = vec![0; len];
+    } else if bytes.len() < len {
         bytes.resize(len, 0);
     }
 }

@@ -28,6 +28,9 @@ pub use super::ring::Counters;
 /// How long a record waits for those of other devices, once it has come, besides the time that
 /// they may be gathered.
 const HOLD: Duration = Duration::from_millis(40);
+/// They may be gathered for so many times that time: by the kernel; by the thread that reads it;
+/// and again, if another block is full just before that is over.
+const GATHERED: u32 = 3;
 /// How often is looked for devices that have come, where all of a kind are read.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// A batch that has so many bytes is handed on.
@@ -246,7 +249,9 @@ impl Live {
         let slot = self.heads.get_mut(lane)?;
         let head = slot.as_mut()?;
         let rest = head.chunk.records.get(head.next..).unwrap_or_default();
-        if head.next == 0 && batch.records.is_empty() && rest.iter().all(|r| r.ts <= until) {
+        // Without another lane's there is no such time.
+        let all = until.0 == i64::MAX || rest.iter().all(|record| record.ts <= until);
+        if head.next == 0 && batch.records.is_empty() && all {
             mem::swap(&mut batch.records, &mut head.chunk.records);
             mem::swap(&mut batch.bytes, &mut head.chunk.bytes);
             head.next = batch.records.len();
@@ -291,6 +296,11 @@ impl Records for Live {
     /// pulse is due.
     fn fill(&mut self, batch: &mut Batch) -> Filled {
         self.start();
+        if self.heads.len() == 1 {
+            // A single lane's chunks are handed on as they are: the reader can have these back.
+            let (records, bytes) = (mem::take(&mut batch.records), mem::take(&mut batch.bytes));
+            self.control.ring.lock().keep(Chunk { records, bytes, arrived: Instant::now() });
+        }
         batch.records.clear();
         batch.bytes.clear();
         batch.notices.clear();
@@ -298,7 +308,7 @@ impl Records for Live {
         batch.first_frame = self.frames + 1;
         let ring = Arc::clone(&self.control.ring);
         let pulse = self.control.settings.pulse.map(|pulse| Instant::now() + pulse);
-        let hold = HOLD.saturating_add(self.control.settings.gather);
+        let hold = HOLD.saturating_add(self.control.settings.gather.saturating_mul(GATHERED));
         let mut spent = None;
         let more = loop {
             let mut state = ring.lock();

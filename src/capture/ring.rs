@@ -265,11 +265,16 @@ impl State {
     }
 
     /// Takes back a chunk that nobody needs any more: there is room for another one.
-    pub(super) fn recycle(&mut self, lane: usize, mut chunk: Chunk, cost: usize) {
+    pub(super) fn recycle(&mut self, lane: usize, chunk: Chunk, cost: usize) {
         if let Some(lane) = self.lanes.get_mut(lane) {
             lane.used = lane.used.saturating_sub(cost);
         }
-        if self.free.len() < MAX_FREE {
+        self.keep(chunk);
+    }
+
+    /// Keeps a chunk's buffers for use again: pages that have been touched are the cheapest.
+    pub(super) fn keep(&mut self, mut chunk: Chunk) {
+        if chunk.cost() > 0 && self.free.len() < MAX_FREE {
             chunk.clear();
             self.free.push(chunk);
         }

@@ -40,8 +40,6 @@ mod zone;
 use std::ffi::OsString;
 use std::io::{self, Write};
 
-use clap::Parser;
-
 use crate::engine::selection;
 use args::{Cli, Command};
 
@@ -91,7 +89,7 @@ pub fn run<A: Into<OsString> + Clone>(
     err: &mut dyn Write,
 ) -> Status {
     let (args, is_report) = arguments(args);
-    start(Cli::try_parse_from(args), is_report, out, err)
+    start(Cli::of(args), is_report, out, err)
 }
 
 /// Runs the program in a process of its own, as [`run`]. Once its sources are open the process
@@ -102,7 +100,7 @@ pub fn run_process<A: Into<OsString> + Clone>(
     err: &mut dyn Write,
 ) -> Status {
     let (args, is_report) = arguments(args);
-    let mut cli = Cli::try_parse_from(args);
+    let mut cli = Cli::of(args);
     if let Ok(cli) = &mut cli {
         cli.own_process();
     }

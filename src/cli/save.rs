@@ -22,7 +22,7 @@ use super::args::{Print, Save};
 use super::rights::folder;
 use super::{Error, Status};
 #[cfg(feature = "live")]
-use crate::capture::live::{Control, HEAD_LEN, Header};
+use crate::capture::live::{Control, Header};
 #[cfg(feature = "live")]
 use crate::capture::{Batch, Record};
 use crate::capture::{Interface, MAX_RECORD_LEN};
@@ -77,8 +77,9 @@ fn head<const NANO: bool>(
     ts: Timestamp,
     captured: usize,
     len: u32,
-) -> [u8; HEAD_LEN] {
-    kind(interface, NANO).record_head(ts, captured, len as usize)
+    out: &mut Vec<u8>,
+) {
+    kind(interface, NANO).push_record_head(ts, captured, len as usize, out);
 }
 
 impl Saver {

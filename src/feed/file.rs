@@ -169,6 +169,15 @@ impl Output {
         self.marks.extend(ends.map(|end| Mark { end: before + end, essential: false }));
     }
 
+    /// Gives back the buffer of what was taken and waits no longer, so that there is one less.
+    pub fn give_back(&mut self, bytes: &mut Vec<u8>) {
+        if self.waiting.is_empty() {
+            // What was taken by copying is there still.
+            bytes.clear();
+            mem::swap(&mut self.waiting, bytes);
+        }
+    }
+
     /// Takes what the file ends with before another takes its place; it is no record, and of no
     /// use to the next file.
     pub fn close(&mut self, bytes: &[u8]) {

@@ -26,6 +26,8 @@ use crate::text::escaped;
 
 /// Bytes that are written at once.
 const FULL: usize = 256 * 1024;
+/// So many that were gathered by another are written at once too: to wait they would be copied.
+const MANY: usize = 64 * 1024;
 
 /// How a log is kept.
 #[derive(Debug, Clone)]
@@ -150,6 +152,8 @@ struct Writer {
     flushed: Instant,
     packer: Option<Packer>,
     closing: Option<Closing>,
+    /// The thread will look by itself before anything is due.
+    watched: bool,
     /// A pipe's error, met by the thread.
     failed: Option<io::Error>,
 }
@@ -178,8 +182,19 @@ impl Log {
         let packer = settings.compress.then(|| Packer::start(tell()));
         let reopen = Arc::clone(&settings.reopen);
         let (tell, flushed, closing, failed) = (tell(), Instant::now(), None, None);
-        let writer =
-            Writer { output, files, settings, tell, path, flushed, packer, closing, failed };
+        let watched = false;
+        let writer = Writer {
+            output,
+            files,
+            settings,
+            tell,
+            path,
+            flushed,
+            packer,
+            closing,
+            watched,
+            failed,
+        };
         let shared = Arc::new(Shared { writer: Mutex::new(writer), ended: AtomicBool::new(false) });
         let own = Arc::clone(&shared);
         let thread = thread::spawn(move || {
@@ -191,6 +206,7 @@ impl Log {
                     writer.failed = Some(error);
                 }
                 long = writer.due_in();
+                writer.watched = long.is_some();
             }
         });
         Ok(Self { shared, thread: Some(thread) })
@@ -292,7 +308,7 @@ impl Writer {
         &mut self,
         records: impl Iterator<Item = R>,
     ) -> io::Result<ControlFlow<()>> {
-        let idle = self.begin()?;
+        self.begin()?;
         let now = now();
         for record in records {
             if self.turn(now)?.is_break() {
@@ -307,7 +323,7 @@ impl Writer {
                 self.flush()?;
             }
         }
-        self.settle(idle)?;
+        self.settle()?;
         Ok(ControlFlow::Continue(()))
     }
 
@@ -317,9 +333,13 @@ impl Writer {
         bytes: &mut Vec<u8>,
         ends: impl Iterator<Item = usize>,
     ) -> io::Result<ControlFlow<()>> {
-        let idle = self.begin()?;
+        self.begin()?;
         if self.turn(now())?.is_break() {
             return Ok(ControlFlow::Break(()));
+        }
+        // Nor are many copied behind a few.
+        if bytes.len() >= MANY && self.output.waiting() > 0 {
+            self.flush()?;
         }
         let size = self.output.size() + bytes.len() as u64;
         if self.settings.rotation.size.is_some_and(|limit| size > limit) || self.is_suspended() {
@@ -332,20 +352,20 @@ impl Writer {
             return self.append(pieces);
         }
         self.output.take(bytes, ends);
-        if self.output.waiting() >= FULL {
+        if self.output.waiting() >= MANY {
             self.flush()?;
+            self.output.give_back(bytes);
         }
-        self.settle(idle)?;
+        self.settle()?;
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Before records. True if nothing waits to be written.
-    fn begin(&mut self) -> io::Result<bool> {
+    /// Before records.
+    fn begin(&mut self) -> io::Result<()> {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        self.tick()?;
-        Ok(self.output.waiting() == 0)
+        self.tick()
     }
 
     /// Goes to the file that the next record goes into.
@@ -364,11 +384,11 @@ impl Writer {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Behind records, before which nothing waited, or did.
-    fn settle(&mut self, idle: bool) -> io::Result<()> {
+    /// Behind records.
+    fn settle(&mut self) -> io::Result<()> {
         if self.settings.at_once {
             self.flush()?;
-        } else if idle && self.output.waiting() > 0 {
+        } else if self.output.waiting() > 0 && !mem::replace(&mut self.watched, true) {
             // From now on something is due.
             self.settings.reopen.wake();
         }

@@ -13,15 +13,15 @@
 //! Of all filters' answers the kernel takes the first in the order kill, trap, errno, allow. What
 //! another refuses the last has to allow, so that the answer is the other's.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 
 use libc::c_long;
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch, apply_filter_all_threads,
+    SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule, TargetArch,
+    apply_filter_all_threads,
 };
 
+use super::program::{Rules, program};
 use super::{Peer, Plan};
 
 /// What memory, threads, clocks, signals and open descriptors need: glibc's and musl's calls, the
@@ -219,8 +219,6 @@ const DEVICE_IOCTLS: &[libc::Ioctl] = &[
 /// The bits of socket(2)'s type that are not flags (linux/net.h).
 const SOCK_TYPE_MASK: i64 = 0xf;
 
-type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
-
 /// Enters the filters of a plan.
 pub(super) fn enter(plan: &Plan) -> Result<(), Box<dyn Error>> {
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
@@ -232,8 +230,7 @@ pub(super) fn enter(plan: &Plan) -> Result<(), Box<dyn Error>> {
         (allowed, errno(libc::ENOSYS), SeccompAction::Allow),
     ];
     for (rules, others, these) in all {
-        let filter = SeccompFilter::new(rules, others, these, arch)?;
-        apply_filter_all_threads(&BpfProgram::try_from(filter)?)?;
+        apply_filter_all_threads(&program(rules, others, these, arch)?)?;
     }
     Ok(())
 }

@@ -72,14 +72,14 @@ impl Kind {
     /// one that they can.
     #[inline]
     pub fn push_record(self, frame: &Frame<'_>, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.record_head(frame.ts, frame.data.len(), frame.len));
+        self.push_record_head(frame.ts, frame.data.len(), frame.len, out);
         out.extend_from_slice(frame.data);
     }
 
-    /// What stands before the captured bytes in a pcap record: of so many bytes, of a frame that had
-    /// `len`. As [`push_record`](Self::push_record).
+    /// Appends what stands before the captured bytes in a pcap record: of so many bytes, of a frame
+    /// that had `len`. As [`push_record`](Self::push_record).
     #[inline]
-    pub fn record_head(self, ts: Timestamp, captured: usize, len: usize) -> [u8; 16] {
+    pub fn push_record_head(self, ts: Timestamp, captured: usize, len: usize, out: &mut Vec<u8>) {
         let (seconds, nanos) = ts.split();
         let seconds = u32::try_from(seconds.max(0)).unwrap_or(u32::MAX);
         let fraction = match self.precision {
@@ -87,12 +87,10 @@ impl Kind {
             Precision::Nanos => nanos,
         };
         let fraction = u32::try_from(fraction).unwrap_or_default();
-        let mut head = [0; 16];
-        let words = [seconds, fraction, length(captured), length(len)];
-        for (place, word) in head.as_chunks_mut::<4>().0.iter_mut().zip(words) {
-            *place = bytes32(self.order, word);
+        out.reserve(16);
+        for word in [seconds, fraction, length(captured), length(len)] {
+            put32(out, self.order, word);
         }
-        head
     }
 
     /// Appends a pcapng interface description block.

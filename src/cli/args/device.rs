@@ -18,7 +18,8 @@ pub(in crate::cli) struct Device {
     /// Take so many bytes of each packet (default, and 0: all)
     #[arg(short = 's', long = "snapshot-length", value_name = "BYTES", requires = "interfaces")]
     pub(in crate::cli) snaplen: Option<u32>,
-    /// The kernel's capture buffer in KiB (default on Linux: 16384)
+    /// The kernel's capture buffer in KiB (default on Linux: 16384; 8192 with -w and
+    /// no filter)
     #[arg(short = 'B', long = "buffer-size", value_name = "KIB", requires = "interfaces",
         value_parser = clap::value_parser!(i32).range(1..=2_000_000))]
     pub(in crate::cli) buffer: Option<i32>,

@@ -15,10 +15,11 @@ mod states;
 mod summary;
 mod vici;
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 #[cfg(feature = "live")]
@@ -61,6 +62,20 @@ pub(in crate::cli) struct Cli {
 }
 
 impl Cli {
+    /// Takes a command line apart, which begins with the program's name. Behind an option there is
+    /// no command (`args_conflicts_with_subcommands`): those are then not made, with all their
+    /// options, unless something is wrong and the message is to show what there is.
+    pub(in crate::cli) fn of(args: Vec<OsString>) -> Result<Self, clap::Error> {
+        if args.get(1).is_some_and(|first| first.as_encoded_bytes().starts_with(b"-")) {
+            let alone = Print::augment_args(clap::Command::new(env!("CARGO_PKG_NAME")));
+            let print = alone.try_get_matches_from(&args);
+            if let Ok(print) = print.and_then(|matches| Print::from_arg_matches(&matches)) {
+                return Ok(Self { command: None, print });
+            }
+        }
+        Self::try_parse_from(args)
+    }
+
     /// Lets the command give up rights of the process.
     pub(in crate::cli) const fn own_process(&mut self) {
         let sandbox = match &mut self.command {
