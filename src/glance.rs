@@ -85,7 +85,7 @@ impl<'a> Glance<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn of_v4(
         header: &'a [u8; FIXED_LEN],
         writer: Writer,
@@ -121,7 +121,7 @@ impl<'a> Glance<'a> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn of_v6(
         header: &'a [u8; FIXED_LEN],
         writer: Writer,

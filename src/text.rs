@@ -224,10 +224,15 @@ fn ipv4(addr: Ipv4Addr) -> (u128, usize) {
     (text, (len + more).wrapping_sub(1) as usize)
 }
 
+/// An octet of [`OCTETS`].
+#[inline(always)]
+fn octet(n: u8) -> u64 {
+    OCTETS.get(usize::from(n)).copied().unwrap_or_default()
+}
+
 /// Two octets with a dot behind each, at most eight bytes.
 #[inline(always)]
 fn two_octets(first: u8, second: u8) -> (u64, u32) {
-    let octet = |n: u8| OCTETS.get(usize::from(n)).copied().unwrap_or_default();
     let (first, second) = (octet(first), octet(second));
     let (len, more) = ((first >> 32) as u32, (second >> 32) as u32);
     let text = (first & 0xffff_ffff) | (second & 0xffff_ffff) << (8 * len);

@@ -712,18 +712,22 @@ fn load() {
         ("tcpdump", "-n -e -i a1"),
         (ours, "-n -e -i a1"),
         (ours, "--format json -i a1"),
+        ("tcpdump", "-n -i a1 -w FILE"),
+        (ours, "-n -i a1 -w FILE"),
         ("tcpdump", "-n -i a1 -w /dev/null"),
         (ours, "-n -i a1 -w /dev/null"),
     ];
     if !writes {
-        runs.pop();
+        runs.truncate(3);
     }
+    let file = std::env::temp_dir().join(format!("pfscope-load-{}", std::process::id()));
     let mut table = String::from(
         "| packets a second sent | command | kept | lost | CPU seconds |\n|---|---|---|---|---|\n",
     );
     for rate in ["20000", "100000", "400000"] {
         for (program, arguments) in &runs {
-            let mut scope = Scope::of(&net, program, arguments, Stdio::null());
+            let whole = arguments.replace("FILE", file.to_str().unwrap());
+            let mut scope = Scope::of(&net, program, &whole, Stdio::null());
             scope.says("listening on");
             let start = Instant::now();
             net.send(&format!("steady a0 5 {rate}"));
@@ -731,6 +735,7 @@ fn load() {
             thread::sleep(Duration::from_secs(1));
             let spent = scope.spent().0 as f64 / 1e9;
             assert_eq!(scope.end("-INT").1, Some(0));
+            let _ = fs::remove_file(&file);
             let received = scope.counted("packets received by filter");
             let mut lost = scope.counted("packets dropped by kernel");
             if *program == ours {

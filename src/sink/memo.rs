@@ -25,8 +25,8 @@ const WAYS: usize = 4;
 const BEFORE_ADDRESSES: usize = 64;
 /// The length byte of a header that has them.
 const WITH_ADDRESSES: u8 = 100;
-/// Words of the longest plain header without them: FreeBSD's of 69 bytes.
-const WORDS: usize = 9;
+/// Bytes of the longest plain header without them, FreeBSD's of 69 bytes, in words.
+const HEAD: usize = 72;
 
 /// Texts in `PIECES` pieces.
 #[derive(Debug)]
@@ -48,46 +48,41 @@ pub(super) struct Pieces<const PIECES: usize> {
 pub(super) type Write<'a> = &'a dyn Fn(&Event<'_>, &Pflog<'_>, &mut Vec<u8>);
 
 /// All that a header's text depends on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Key {
-    words: [u64; WORDS],
+    /// The header up to its addresses, zeros behind it.
+    head: [u8; HEAD],
     writer: Writer,
 }
 
-impl PartialEq for Key {
-    /// Without a branch for each word.
-    #[inline]
-    fn eq(&self, other: &Self) -> bool {
-        let differing = self.words.iter().zip(other.words).fold(0, |all, (a, b)| all | (a ^ b));
-        differing == 0 && self.writer == other.writer
-    }
-}
-
 impl Key {
-    #[inline]
+    #[inline(always)]
     fn new(frame: &[u8], writer: Writer) -> Self {
-        let mut words = [0; WORDS];
-        if frame.first() == Some(&WITH_ADDRESSES)
-            && let Some(head) = frame.first_chunk::<BEFORE_ADDRESSES>()
-        {
-            for (word, bytes) in words.iter_mut().zip(head.as_chunks().0) {
-                *word = u64::from_le_bytes(*bytes);
-            }
-        } else {
-            let len = frame.first().map_or(0, |&hdrlen| usize::from(hdrlen));
-            let (whole, rest) = frame.get(..len).unwrap_or(frame).as_chunks();
-            let last = rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
-            let all = whole.iter().map(|bytes| u64::from_le_bytes(*bytes)).chain([last]);
-            words.iter_mut().zip(all).for_each(|(word, n)| *word = n);
+        let mut head = [0; HEAD];
+        let len = match frame.first() {
+            Some(&WITH_ADDRESSES) => BEFORE_ADDRESSES,
+            first => first.map_or(0, |&hdrlen| usize::from(hdrlen).min(HEAD)),
+        };
+        // A copy of fixed size, where it is one.
+        if let (BEFORE_ADDRESSES, Some(place), Some(bytes)) = (
+            len,
+            head.first_chunk_mut::<BEFORE_ADDRESSES>(),
+            frame.first_chunk::<BEFORE_ADDRESSES>(),
+        ) {
+            *place = *bytes;
+        } else if let (Some(place), Some(bytes)) = (head.get_mut(..len), frame.get(..len)) {
+            place.copy_from_slice(bytes);
         }
-        Self { words, writer }
+        Self { head, writer }
     }
 
-    /// Its first slot. By action, reason and interface, rule, user and direction; the anchor's name does not
-    /// matter, nor its process.
-    #[inline]
+    /// Its first slot. By action, reason and interface, rule, user and direction; the anchor's name
+    /// does not matter, nor its process.
+    #[inline(always)]
     fn set(&self) -> usize {
-        let [first, ifname, .., rule, uid, _, dir, _] = self.words;
+        let (words, _) = self.head.as_chunks();
+        let [first, ifname, _, _, rule, uid, _, dir, _] =
+            words.first_chunk().map_or([0; 9], |words| words.map(u64::from_le_bytes));
         let sum = first
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)
             .wrapping_add(ifname.wrapping_mul(0xbf58_476d_1ce4_e5b9))

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use super::{EIGHT_DIGITS, Integer, ZEROS, digits, hex_digits, ipv4, ipv6, number};
+use super::{EIGHT_DIGITS, Integer, ZEROS, digits, hex_digits, ipv4, ipv6, number, octet};
 
 /// Bytes of a place: what is longer is for a `Vec`.
 pub const SIZE: usize = 4096;
@@ -46,6 +46,19 @@ impl Address {
                 Self::V6(text, len)
             }
         }
+    }
+}
+
+/// The text of a port, which may stand in a line several times too.
+#[derive(Debug, Clone, Copy)]
+pub struct Port(u64, usize);
+
+impl Port {
+    /// A port's.
+    #[inline(always)]
+    pub fn new(port: u16) -> Self {
+        let (text, len) = number(port.into());
+        Self(text, len)
     }
 }
 
@@ -132,6 +145,20 @@ impl<'r> Line<'r> {
         self.put(&(digits(n % EIGHT_DIGITS) | ZEROS).to_le_bytes());
     }
 
+    /// Appends a small number, which is one of a table's.
+    #[inline(always)]
+    pub fn octet(&mut self, n: u8) {
+        let octet = octet(n);
+        // Without the dot.
+        self.some(&octet.to_le_bytes(), ((octet >> 32) as usize).wrapping_sub(1));
+    }
+
+    /// Appends a port.
+    #[inline(always)]
+    pub fn port(&mut self, Port(text, len): &Port) {
+        self.some(&text.to_le_bytes(), *len);
+    }
+
     /// Appends bytes as hex digits.
     #[inline(always)]
     pub fn hex(&mut self, bytes: &[u8; 16]) {
@@ -170,6 +197,13 @@ mod tests {
         line.put(b" ");
         line.ip(&none);
         line.put(b": ");
+        for n in [0, 9, 10, 99, 100, 255] {
+            line.octet(n);
+            line.put(b",");
+        }
+        line.port(&Port::new(0));
+        line.port(&Port::new(65_535));
+        line.put(b" ");
         line.dec(0_u8);
         line.put(b" ");
         line.dec(99_999_999_u32);
@@ -180,7 +214,7 @@ mod tests {
         line.part((*b" part", 3));
         line.bytes(b" bytes ");
         line.hex(b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\xff\xfe\xfd\xfc\xfb");
-        let expected = "from 2001:db8::1 or 192.0.2.255 again 2001:db8::1 ::: 0 \
+        let expected = "from 2001:db8::1 or 192.0.2.255 again 2001:db8::1 ::: 0,9,10,99,100,255,065535 0 \
             99999999 18446744073709551615 -5 pa bytes 000102030405060708090afffefdfcfb";
         assert_eq!(line.len(), expected.len());
         assert_eq!(line.text(), Some(expected.as_bytes()));

@@ -13,7 +13,9 @@ use crate::packet::proto;
 use crate::pf::Family;
 use crate::sink::community::{Namer, Tuple};
 use crate::sink::json::Line::Event;
-use crate::sink::json::{Emit, Origin, key, push_members, push_transport, put_transport};
+use crate::sink::json::{
+    Emit, Origin, key, push_members, push_transport, put_frag_off, put_transport,
+};
 use crate::sink::memo::Memo;
 use crate::sink::site::Site;
 use crate::sink::subject::{Others, direction, others, translated};
@@ -158,11 +160,8 @@ fn push_all(
     }
     line.bytes(ready.pf);
     line.put(br#","ttl":"#);
-    line.dec(glance.ttl());
-    if let Some(offset) = glance.frag_off() {
-        line.put(br#","frag_off":"#);
-        line.dec(offset);
-    }
+    line.octet(glance.ttl());
+    put_frag_off(&mut line, glance);
     let is_whole = put_transport(&mut line, glance);
     out.extend_from_slice(line.text()?);
     if !is_whole {
@@ -197,7 +196,7 @@ fn put_flow(
                 line.put(b"\"");
             }
             line.put(br#","iana_number":""#);
-            line.dec(proto);
+            line.octet(proto);
             line.put(b"\"");
         }
     }

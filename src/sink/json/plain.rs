@@ -7,7 +7,7 @@ use crate::event::Frame;
 use crate::glance::Glance;
 use crate::packet::{Icmp, TcpFlags, proto};
 use crate::pf::Family;
-use crate::text::line::{Address, Line, Room};
+use crate::text::line::{Address, Line, Port, Room};
 use crate::time::Clock;
 use crate::wire::pflog::Pflog;
 
@@ -54,13 +54,10 @@ pub(super) fn push(
     line.bytes(header);
     put_ends(&mut line, frame, glance);
     line.put(br#","ttl":"#);
-    line.dec(glance.ttl());
+    line.octet(glance.ttl());
     line.put(br#","len":"#);
     line.dec(glance.len);
-    if let Some(offset) = glance.frag_off() {
-        line.put(br#","frag_off":"#);
-        line.dec(offset);
-    }
+    put_frag_off(&mut line, glance);
     let is_whole = put_transport(&mut line, glance);
     let start = out.len();
     out.extend_from_slice(line.text()?);
@@ -81,6 +78,9 @@ fn put_ends(line: &mut Line<'_>, frame: &Frame<'_>, glance: &Glance<'_>) {
         Family::Inet6 => line.put(br#"},"net":{"family":"inet6","src":""#),
     };
     let other = glance.other(frame);
+    let ports = glance.ports.map(|ports| (ports.src, ports.dst));
+    let (sport, dport) = ports.unwrap_or_default();
+    let (first_port, second_port) = (Port::new(sport), Port::new(dport));
     if let Some((other, family)) = other.and_then(|other| Some((other, other.family?))) {
         let (saddr, daddr) = (address(other.saddr, family), address(other.daddr, family));
         let (first, second) = (Address::new(saddr), Address::new(daddr));
@@ -89,9 +89,9 @@ fn put_ends(line: &mut Line<'_>, frame: &Frame<'_>, glance: &Glance<'_>) {
         line.put(br#"","daddr":""#);
         line.ip(&second);
         line.put(br#"","sport":"#);
-        line.dec(other.sport);
+        line.port(&if other.sport == sport { first_port } else { Port::new(other.sport) });
         line.put(br#","dport":"#);
-        line.dec(other.dport);
+        line.port(&if other.dport == dport { second_port } else { Port::new(other.dport) });
         begin(line);
         line.ip(&if src == saddr { first } else { Address::new(src) });
         line.put(br#"","dst":""#);
@@ -111,14 +111,27 @@ fn put_ends(line: &mut Line<'_>, frame: &Frame<'_>, glance: &Glance<'_>) {
                 line.bytes(name.as_bytes());
             }
             line.put(br#"","proto_num":"#);
-            line.dec(number);
+            line.octet(number);
         }
     }
-    if let Some(ports) = glance.ports {
+    if ports.is_some() {
         line.put(br#","sport":"#);
-        line.dec(ports.src);
+        line.port(&first_port);
         line.put(br#","dport":"#);
-        line.dec(ports.dst);
+        line.port(&second_port);
+    }
+}
+
+/// Appends where the packet belongs in a larger one, of IPv4.
+#[inline(always)]
+pub(in crate::sink) fn put_frag_off(line: &mut Line<'_>, glance: &Glance<'_>) {
+    match glance.frag_off() {
+        Some(0) => line.put(br#","frag_off":0"#),
+        Some(offset) => {
+            line.put(br#","frag_off":"#);
+            line.dec(offset);
+        }
+        None => {}
     }
 }
 
@@ -148,10 +161,10 @@ pub(in crate::sink) fn put_transport(line: &mut Line<'_>, glance: &Glance<'_>) -
         (proto::ICMP | proto::ICMP6, _) => {
             if let Some(Icmp { kind, code }) = glance.icmp() {
                 line.put(br#","icmp":{"type":"#);
-                line.dec(kind);
+                line.octet(kind);
                 if let Some(code) = code {
                     line.put(br#","code":"#);
-                    line.dec(code);
+                    line.octet(code);
                 }
                 line.put(b"}");
             }
