@@ -1,7 +1,7 @@
 //! What filters, the summary and the renderers ask of a logged packet, read from where it stands.
 //!
 //! Most records are plain: a header of a length that today's systems write, and behind it an IP
-//! header that is whole, and no fragment of IPv6. Of those there is a [`Glance`], for a tenth of what
+//! header that is whole. Of those there is a [`Glance`], for a tenth of what
 //! [`decode`](crate::decode::decode) costs, and it says what decoding would; what it does not show
 //! is taken from it where it is wanted ([`Glance::packet`], [`Glance::other`]).
 //! Of all others there is none, and they are decoded. `tests/glance.rs` holds the one against the
@@ -33,6 +33,8 @@ pub struct Glance<'a> {
     ip: &'a [u8],
     /// Where in them the header behind IP and its extension headers begins.
     behind: usize,
+    /// What an IPv6 fragment header says.
+    frag: Option<Frag>,
     /// What the records so far have shown of the machine that wrote them.
     pub writer: Writer,
     /// Systems that may have written the record.
@@ -107,6 +109,7 @@ impl<'a> Glance<'a> {
             header,
             ip,
             behind: header_len,
+            frag: None,
             writer,
             systems: systems(header, writer),
             family: Family::Inet,
@@ -135,21 +138,22 @@ impl<'a> Glance<'a> {
         let payload = usize::from(u16::from_be_bytes([l, m]));
         let (src, dst) = addresses.split_first_chunk::<16>()?;
         let len = IPV6_LEN.saturating_add(payload);
-        let (mut proto, mut behind) = (named, IPV6_LEN);
+        let (mut proto, mut behind, mut frag) = (named, IPV6_LEN, None);
         if proto::is_extension(named) {
             let walk = extensions(ip.get(IPV6_LEN..ip.len().min(len))?, named);
             (proto, behind) = (walk.proto?, IPV6_LEN.saturating_add(walk.len));
-            if walk.frag.is_some() {
-                return None;
-            }
+            frag = walk.frag;
         }
-        if payload == 0 || proto == proto::AH {
+        // A length of 0 may be that of a jumbogram or of a segment that the network card is to cut.
+        if (payload == 0 && wire_len != IPV6_LEN) || proto == proto::AH {
             return None;
         }
+        let is_later = frag.is_some_and(|frag| frag.offset > 0);
         Some(Self {
             header,
             ip,
             behind,
+            frag,
             writer,
             systems: systems(header, writer),
             family: Family::Inet6,
@@ -160,7 +164,7 @@ impl<'a> Glance<'a> {
             len,
             header_len: IPV6_LEN,
             wire_len,
-            ports: ports(proto, ip, behind, len),
+            ports: if is_later { None } else { ports(proto, ip, behind, len) },
         })
     }
 
@@ -180,14 +184,19 @@ impl<'a> Glance<'a> {
     /// True if it is a part of a larger packet.
     #[inline]
     pub fn is_fragment(&self) -> bool {
-        self.frag_bits().is_some_and(|bits| bits & 0x3fff != 0)
+        match self.frag_bits() {
+            Some(bits) => bits & 0x3fff != 0,
+            None => self.frag.is_some_and(|frag| frag.is_fragment()),
+        }
     }
 
-    /// Where it belongs in a larger packet, in bytes: of IPv4, as there is no glance at a fragment of
-    /// IPv6.
+    /// Where it belongs in a larger packet, in bytes: of IPv4, and of IPv6 with a fragment header.
     #[inline]
     pub fn frag_off(&self) -> Option<u32> {
-        self.frag_bits().map(|bits| u32::from(bits & 0x1fff) * 8)
+        match self.frag_bits() {
+            Some(bits) => Some(u32::from(bits & 0x1fff) * 8),
+            None => self.frag.map(|frag| frag.offset),
+        }
     }
 
     /// IPv4's flags and fragment offset.
@@ -230,7 +239,7 @@ impl<'a> Glance<'a> {
                 (Some(frag), Some(ttl), 0)
             }
             (Family::Inet6, &[_, _, _, _, _, _, _, hops, ..]) => {
-                (None, Some(hops), self.behind.saturating_sub(IPV6_LEN))
+                (self.frag, Some(hops), self.behind.saturating_sub(IPV6_LEN))
             }
             _ => (None, None, 0),
         };

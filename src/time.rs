@@ -225,7 +225,7 @@ impl Clock {
     }
 
     /// RFC 3339 with a `Z`, and how long it is; right for a clock of UTC.
-    #[inline]
+    #[inline(always)]
     pub fn rfc3339(&mut self, ts: Timestamp, precision: Precision) -> ([u8; 32], usize) {
         let nanos = self.since(ts);
         precision.behind(self.text, nanos, b'Z')

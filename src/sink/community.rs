@@ -40,13 +40,16 @@ const PLACES: usize = 4;
 /// longer than all else in a document. A flow has some places, with the last flows that had them.
 #[derive(Debug)]
 pub struct Namer {
-    kept: Box<[(Option<Tuple>, [u8; NAME])]>,
+    kept: Box<[(Key, [u8; NAME])]>,
 }
+
+/// A tuple in five words, which are sooner compared; of no tuple all are 0.
+type Key = [u64; 5];
 
 impl Namer {
     /// One that has named nothing yet.
     pub fn new() -> Self {
-        Self { kept: vec![(None, [0; NAME]); KEPT].into_boxed_slice() }
+        Self { kept: vec![([0; 5], [0; NAME]); KEPT].into_boxed_slice() }
     }
 
     /// Appends the flow's name; false, and nothing appended, where the packet does not tell enough.
@@ -60,11 +63,12 @@ impl Namer {
     /// The flow's name, where the packet tells enough.
     #[inline]
     pub fn name(&mut self, tuple: &Tuple) -> Option<&[u8; NAME]> {
-        let set = self.kept.get_mut(tuple.place()..)?.first_chunk_mut::<PLACES>()?;
-        let at = match set.iter().position(|(known, _)| known.as_ref() == Some(tuple)) {
+        let key = tuple.key();
+        let set = self.kept.get_mut(place(&key)..)?.first_chunk_mut::<PLACES>()?;
+        let at = match set.iter().position(|(known, _)| differing(known, &key) == 0) {
             Some(at) => at,
             None => {
-                *set.last_mut()? = (Some(*tuple), tuple.name()?);
+                *set.last_mut()? = (key, tuple.name()?);
                 PLACES - 1
             }
         };
@@ -120,24 +124,49 @@ impl Tuple {
         Some(name)
     }
 
-    /// The first of the kept names that may be its own.
+    /// All that is in it. Never 0, as a mark of what is there is always set.
     #[inline]
-    fn place(&self) -> usize {
-        let fold = |addr: IpAddr| match addr {
-            IpAddr::V4(addr) => u64::from(addr.to_bits()),
-            IpAddr::V6(addr) => {
-                let octets = addr.octets();
-                octets.as_chunks().0.iter().fold(0, |sum, half| sum ^ u64::from_ne_bytes(*half))
-            }
+    fn key(&self) -> Key {
+        let halves = |addr: IpAddr| match addr {
+            IpAddr::V4(addr) => [0, u64::from(addr.to_bits())],
+            IpAddr::V6(addr) => addr
+                .octets()
+                .as_chunks()
+                .0
+                .first_chunk()
+                .map_or([0; 2], |halves: &[[u8; 8]; 2]| halves.map(u64::from_be_bytes)),
         };
+        let ([a, b], [c, d]) = (halves(self.src), halves(self.dst));
         let (src, dst) = self.ports.unwrap_or_default();
-        let sum = fold(self.src)
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .wrapping_add(fold(self.dst).wrapping_mul(0xbf58_476d_1ce4_e5b9))
-            .wrapping_add(u64::from(src) << 24 | u64::from(dst) << 8 | u64::from(self.proto));
-        let [high, low, ..] = sum.wrapping_mul(0x94d0_49bb_1331_11eb).to_be_bytes();
-        usize::from(u16::from_be_bytes([high, low])) % (KEPT / PLACES) * PLACES
+        let icmp = self.icmp.map(|icmp| (icmp.kind, icmp.code));
+        let (kind, code) = icmp.map_or((0, None), |icmp| icmp);
+        let marks = u8::from(self.src.is_ipv4()) << 1
+            | u8::from(self.dst.is_ipv4()) << 2
+            | u8::from(self.ports.is_some()) << 3
+            | u8::from(icmp.is_some()) << 4
+            | u8::from(code.is_some()) << 5
+            | 1;
+        let ([e, f], [g, h]) = (src.to_be_bytes(), dst.to_be_bytes());
+        let rest = [e, f, g, h, self.proto, marks, kind, code.unwrap_or_default()];
+        [a, b, c, d, u64::from_be_bytes(rest)]
     }
+}
+
+/// The first of the kept names that may be the tuple's own.
+#[inline]
+fn place([a, b, c, d, rest]: &Key) -> usize {
+    let sum = (a ^ b)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .wrapping_add((c ^ d).wrapping_mul(0xbf58_476d_1ce4_e5b9))
+        .wrapping_add(rest ^ rest >> 29);
+    let [high, low, ..] = sum.wrapping_mul(0x94d0_49bb_1331_11eb).to_be_bytes();
+    usize::from(u16::from_be_bytes([high, low])) % (KEPT / PLACES) * PLACES
+}
+
+/// The bits in which they differ, without a branch for each word.
+#[inline]
+fn differing(one: &Key, other: &Key) -> u64 {
+    one.iter().zip(other).fold(0, |all, (a, b)| all | (a ^ b))
 }
 
 struct Input {

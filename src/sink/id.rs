@@ -125,16 +125,22 @@ impl Ids {
     }
 
     fn hash(&mut self, origin: &Origin, frame: &Frame<'_>, line: u32) -> [u8; 16] {
-        let input = &mut self.input;
-        input.clear();
-        input.extend_from_slice(&line.to_le_bytes());
         let place = match origin {
             Origin::File(_) => frame.offset,
             Origin::Devices => frame.number,
         };
-        input.extend_from_slice(&place.to_le_bytes());
-        input.extend_from_slice(&frame.ts.0.to_le_bytes());
-        input.extend_from_slice(&frame.link.0.to_le_bytes());
+        // The four numbers in one piece.
+        let low = u128::from(line) | u128::from(place) << 32;
+        let ts = u128::from(frame.ts.0.cast_unsigned());
+        let high = u64::try_from(ts >> 32).unwrap_or_default() | u64::from(frame.link.0) << 32;
+        let mut head = [0; 24];
+        if let Some((first, second)) = head.split_first_chunk_mut() {
+            *first = (low | ts << 96).to_le_bytes();
+            second.copy_from_slice(&high.to_le_bytes());
+        }
+        let input = &mut self.input;
+        input.clear();
+        input.extend_from_slice(&head);
         if matches!(origin, Origin::Devices) {
             input.extend_from_slice(frame.iface.unwrap_or_default());
             input.push(0);

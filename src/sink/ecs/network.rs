@@ -21,10 +21,8 @@ pub(super) fn describe(
         return;
     }
     e.open(key!("network"));
-    match subject.family {
-        Some(Family::Inet) => e.word(key!("type"), "ipv4"),
-        Some(Family::Inet6) => e.word(key!("type"), "ipv6"),
-        None => {}
+    if let Some(family) = subject.family {
+        e.word(key!("type"), network_type(family));
     }
     if let Some(number) = subject.proto {
         if let Some(name) = proto::name(number) {
@@ -53,6 +51,14 @@ pub(super) fn describe(
         e.open(key!("related"));
         e.addresses(key!("ip"), subject.addresses());
         e.close();
+    }
+}
+
+/// IP's version, in ECS's words.
+pub(super) const fn network_type(family: Family) -> &'static str {
+    match family {
+        Family::Inet => "ipv4",
+        Family::Inet6 => "ipv6",
     }
 }
 

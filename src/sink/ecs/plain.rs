@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use super::network::network_type;
 use super::{
     Documents, describe_log_file, describe_observer, describe_owner, describe_rule, describe_tags,
     describe_verdict, pf,
@@ -10,7 +11,6 @@ use super::{
 use crate::event::{self, Frame};
 use crate::glance::Glance;
 use crate::packet::proto;
-use crate::pf::Family;
 use crate::sink::community::{Namer, Tuple};
 use crate::sink::json::Line::Event;
 use crate::sink::json::{
@@ -28,13 +28,13 @@ use crate::time::{Precision, Timestamp};
 pub(super) struct Ready<'m> {
     /// The schema's version, and `event` up to what depends on the record.
     verdict: &'m [u8],
-    /// Who tells of it, and the rule.
+    /// The end of `event`, who tells of it, the rule, and `network` up to IP's version.
     observer: &'m [u8],
     /// pf's direction in ECS's words, where the site's networks are not known.
     through: &'m [u8],
-    /// Who owns the socket, and `log` up to the record's offset.
+    /// Who owns the socket, and of a file `log` up to the record's offset.
     owner: &'m [u8],
-    /// The tags, and `pf` up to what depends on the record.
+    /// The tags, and `pf` up to its first number.
     tags: &'m [u8],
     /// The rest of what pf's header says.
     pf: &'m [u8],
@@ -67,9 +67,12 @@ pub(super) fn ready<'m>(
                 });
             },
             &|event, _, out| {
+                out.push(b'}');
                 push_members(out, |e| {
                     describe_observer(site, *version, event, Event, e);
                     describe_rule(event, Event, e);
+                    e.open(key!("network"));
+                    e.word(key!("type"), network_type(glance.family));
                 });
             },
             &|event, _, out| through(event, out),
@@ -79,10 +82,16 @@ pub(super) fn ready<'m>(
                     if let Origin::File(path) = origin {
                         e.open(key!("log"));
                         describe_log_file(path, e);
+                        e.members(r#","offset":"#);
                     }
                 });
             },
-            &|_, header, out| push_members(out, |e| describe_tags(header, e)),
+            &|_, header, out| {
+                push_members(out, |e| {
+                    describe_tags(header, e);
+                    e.members(r#","pf":{"caplen":"#);
+                });
+            },
             &|event, header, out| push_members(out, |e| pf::describe_header(event, header, e)),
         ],
     )?;
@@ -140,18 +149,15 @@ fn push_all(
         line.part(documents.other.rfc3339(Timestamp::now(), Precision::Micros));
         line.put(b"\"");
     }
-    line.put(b"}");
     line.bytes(ready.observer);
     let others = glance.other(frame).and_then(others);
     put_flow(&mut line, &documents.site, namer, glance, others, ready);
     line.bytes(ready.owner);
     if matches!(documents.origin, Origin::File(_)) {
-        line.put(br#","offset":"#);
         line.dec(frame.offset);
         line.put(b"}");
     }
     line.bytes(ready.tags);
-    line.put(br#","pf":{"caplen":"#);
     line.dec(frame.data.len());
     line.put(br#","len":"#);
     line.dec(frame.len);
@@ -171,7 +177,7 @@ fn push_all(
     Some(())
 }
 
-/// Appends `network` and the two ends.
+/// Appends the rest of `network`, and the two ends.
 #[inline(always)]
 fn put_flow(
     line: &mut Line<'_>,
@@ -182,10 +188,6 @@ fn put_flow(
     ready: &Ready<'_>,
 ) {
     let (src, dst, proto) = (glance.src, glance.dst, glance.proto);
-    match glance.family {
-        Family::Inet => line.put(br#","network":{"type":"ipv4""#),
-        Family::Inet6 => line.put(br#","network":{"type":"ipv6""#),
-    }
     match proto {
         proto::TCP => line.put(br#","transport":"tcp","iana_number":"6""#),
         proto::UDP => line.put(br#","transport":"udp","iana_number":"17""#),
