@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 
+use crate::text::line::Line;
 use crate::text::{nine_digits, push_dec, push_dec_padded, six_digits};
 
 /// A capture time: nanoseconds since 1970-01-01T00:00:00Z.
@@ -71,26 +72,6 @@ impl Precision {
                 out.extend_from_slice(&six_digits(b'.', nanos / 1000, end).to_le_bytes());
             }
             Self::Nanos => out.extend_from_slice(&nine_digits(b'.', nanos, end)),
-        }
-    }
-
-    /// The same behind date and time, and how long all is.
-    #[inline(always)]
-    fn behind(self, mut text: [u8; 32], nanos: u64, end: u8) -> ([u8; 32], usize) {
-        let Some(rest) = text.get_mut(SECONDS..) else { return (text, SECONDS) };
-        match self {
-            Self::Micros => {
-                if let Some(place) = rest.first_chunk_mut() {
-                    *place = six_digits(b'.', nanos / 1000, end).to_le_bytes();
-                }
-                (text, SECONDS + 8)
-            }
-            Self::Nanos => {
-                if let Some(place) = rest.first_chunk_mut() {
-                    *place = nine_digits(b'.', nanos, end);
-                }
-                (text, SECONDS + 11)
-            }
         }
     }
 }
@@ -224,17 +205,25 @@ impl Clock {
         self.lasts = NANOS_PER_SECOND.unsigned_abs();
     }
 
-    /// RFC 3339 with a `Z`, and how long it is; right for a clock of UTC.
+    /// Appends RFC 3339 with a `Z` to a line; right for a clock of UTC.
     #[inline(always)]
-    pub fn rfc3339(&mut self, ts: Timestamp, precision: Precision) -> ([u8; 32], usize) {
+    pub fn put_rfc3339(&mut self, line: &mut Line<'_>, ts: Timestamp, precision: Precision) {
         let nanos = self.since(ts);
-        precision.behind(self.text, nanos, b'Z')
+        line.part((self.text, SECONDS));
+        match precision {
+            Precision::Micros => line.put(&six_digits(b'.', nanos / 1000, b'Z').to_le_bytes()),
+            Precision::Nanos => line.put(&nine_digits(b'.', nanos, b'Z')),
+        }
     }
 
     /// Appends RFC 3339 with a `Z`; right for a clock of UTC.
     #[inline]
     pub fn push_rfc3339(&mut self, out: &mut Vec<u8>, ts: Timestamp, precision: Precision) {
-        push_part(out, self.rfc3339(ts, precision));
+        let nanos = self.since(ts);
+        let end = out.len().wrapping_add(SECONDS);
+        out.extend_from_slice(&self.text);
+        out.truncate(end);
+        precision.push(out, nanos, b'Z');
     }
 
     /// Appends the time in one of the styles that need no other line, and a blank behind it.
@@ -280,14 +269,6 @@ impl Clock {
             }
         }
     }
-}
-
-/// Appends the first bytes of a text.
-#[inline]
-fn push_part(out: &mut Vec<u8>, (text, len): ([u8; 32], usize)) {
-    let end = out.len().wrapping_add(len);
-    out.extend_from_slice(&text);
-    out.truncate(end);
 }
 
 #[cfg(test)]

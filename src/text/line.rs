@@ -26,8 +26,9 @@ pub struct Line<'r> {
 /// it lies in other pieces' stores.
 #[derive(Debug, Clone, Copy)]
 pub enum Address {
-    /// IPv4, and how long it is.
-    V4([u8; 16], usize),
+    /// IPv4 in two words, and how long it is: in one piece of memory it would be loaded again
+    /// while the words are still being stored.
+    V4([u64; 2], usize),
     /// IPv6, and how long it is.
     V6([u8; 48], usize),
 }
@@ -39,7 +40,8 @@ impl Address {
         match addr {
             IpAddr::V4(addr) => {
                 let (text, len) = ipv4(addr);
-                Self::V4(text.to_le_bytes(), len)
+                let words = text.to_le_bytes().as_chunks().0.first_chunk().copied();
+                Self::V4(words.unwrap_or_default().map(u64::from_le_bytes), len)
             }
             IpAddr::V6(addr) => {
                 let (text, len) = ipv6(addr);
@@ -171,7 +173,18 @@ impl<'r> Line<'r> {
     #[inline(always)]
     pub fn ip(&mut self, addr: &Address) {
         match addr {
-            Address::V4(text, len) => self.some(text, *len),
+            Address::V4(words, len) => {
+                let place = self.room.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut);
+                let Some(place): Option<&mut [u8; 16]> = place else {
+                    self.len = SIZE + 1;
+                    return;
+                };
+                let (halves, _) = place.as_chunks_mut();
+                for (half, word) in halves.iter_mut().zip(words) {
+                    *half = word.to_le_bytes();
+                }
+                self.len = self.len.wrapping_add(*len);
+            }
             Address::V6(text, len) => self.some(text, *len),
         }
     }

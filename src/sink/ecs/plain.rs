@@ -130,7 +130,7 @@ fn push_all(
 ) -> Option<()> {
     let mut line = Line::new(room);
     line.put(br#"{"@timestamp":""#);
-    line.part(documents.clock.rfc3339(frame.ts, frame.precision));
+    documents.clock.put_rfc3339(&mut line, frame.ts, frame.precision);
     line.put(b"\"");
     line.bytes(ready.verdict);
     if let Some(iface) = frame.iface {
@@ -146,7 +146,7 @@ fn push_all(
     }
     if matches!(documents.origin, Origin::Devices) {
         line.put(br#","created":""#);
-        line.part(documents.other.rfc3339(Timestamp::now(), Precision::Micros));
+        documents.other.put_rfc3339(&mut line, Timestamp::now(), Precision::Micros);
         line.put(b"\"");
     }
     line.bytes(ready.observer);

@@ -40,7 +40,7 @@ pub(super) fn push(
 ) -> Option<()> {
     let mut line = Line::new(room);
     line.put(br#"{"v":1,"type":"pflog","ts":""#);
-    line.part(clock.rfc3339(frame.ts, frame.precision));
+    clock.put_rfc3339(&mut line, frame.ts, frame.precision);
     line.put(br#"","frame":"#);
     line.dec(frame.number);
     line.bytes(source);
