@@ -11,7 +11,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::event::Frame;
-use crate::packet::{Frag, Icmp, Ip, Packet, Ports, Transport, extensions, proto};
+use crate::packet::{Frag, Icmp, Ip, Packet, Ports, Transport, extensions, icmp, proto};
 use crate::pf::{Action, Direction, Family, Reason, Systems};
 use crate::wire::link::LinkType;
 use crate::wire::pflog::{self, Other};
@@ -181,69 +181,42 @@ impl<'a> Glance<'a> {
         if self.family == Family::Inet { ttl } else { hops }
     }
 
-    /// True if it is a part of a larger packet.
+    /// How it is part of a larger packet: always there for IPv4, for IPv6 with a fragment header.
     #[inline]
-    pub fn is_fragment(&self) -> bool {
-        match self.frag_bits() {
-            Some(bits) => bits & 0x3fff != 0,
-            None => self.frag.is_some_and(|frag| frag.is_fragment()),
+    pub fn frag(&self) -> Option<Frag> {
+        match (self.family, self.ip.first_chunk()) {
+            (Family::Inet, Some(&[_, _, _, _, i, d, f, g])) => {
+                let bits = u16::from_be_bytes([f, g]);
+                Some(Frag {
+                    id: u32::from(u16::from_be_bytes([i, d])),
+                    offset: u32::from(bits & 0x1fff) * 8,
+                    more: bits & 0x2000 != 0,
+                    dont: bits & 0x4000 != 0,
+                })
+            }
+            _ => self.frag,
         }
-    }
-
-    /// Where it belongs in a larger packet, in bytes: of IPv4, and of IPv6 with a fragment header.
-    #[inline]
-    pub fn frag_off(&self) -> Option<u32> {
-        match self.frag_bits() {
-            Some(bits) => Some(u32::from(bits & 0x1fff) * 8),
-            None => self.frag.map(|frag| frag.offset),
-        }
-    }
-
-    /// IPv4's flags and fragment offset.
-    #[inline]
-    fn frag_bits(&self) -> Option<u16> {
-        let &[.., high, low] = self.ip.first_chunk::<8>()?;
-        (self.family == Family::Inet).then_some(u16::from_be_bytes([high, low]))
     }
 
     /// Type and code of ICMP and ICMPv6.
     #[inline]
     pub fn icmp(&self) -> Option<Icmp> {
         let is_icmp = matches!(self.proto, proto::ICMP | proto::ICMP6);
-        if !is_icmp || self.frag_off().is_some_and(|offset| offset > 0) {
+        if !is_icmp || self.frag().is_some_and(|frag| frag.offset > 0) {
             return None;
         }
         let (bytes, behind) = self.bytes();
-        match bytes.get(behind..)? {
-            &[kind, code, ..] => Some(Icmp { kind, code: Some(code) }),
-            &[kind] => Some(Icmp { kind, code: None }),
-            [] => None,
-        }
+        icmp(bytes.get(behind..)?)
     }
 
     /// The packet, decoded.
     #[inline]
     pub fn packet(&self) -> Packet<'a> {
-        let all = self.ip;
-        let there = all.get(..all.len().min(self.len)).unwrap_or(all);
-        let (header, rest) = there.split_at_checked(self.header_len).unwrap_or((there, &[]));
-        let (frag, ttl, extensions) = match (self.family, header) {
-            (Family::Inet, &[_, _, _, _, i, d, f, g, ttl, ..]) => {
-                let bits = u16::from_be_bytes([f, g]);
-                let frag = Frag {
-                    id: u32::from(u16::from_be_bytes([i, d])),
-                    offset: u32::from(bits & 0x1fff) * 8,
-                    more: bits & 0x2000 != 0,
-                    dont: bits & 0x4000 != 0,
-                };
-                (Some(frag), Some(ttl), 0)
-            }
-            (Family::Inet6, &[_, _, _, _, _, _, _, hops, ..]) => {
-                (self.frag, Some(hops), self.behind.saturating_sub(IPV6_LEN))
-            }
-            _ => (None, None, 0),
-        };
+        let (bytes, behind) = self.bytes();
+        let (header, rest) = bytes.split_at_checked(self.header_len).unwrap_or((bytes, &[]));
+        let extensions = behind.saturating_sub(self.header_len);
         let (extensions, payload) = rest.split_at_checked(extensions).unwrap_or((rest, &[]));
+        let frag = self.frag();
         let transport = match frag {
             Some(Frag { offset: 1.., .. }) => Transport::None,
             _ => Transport::parse(self.proto, payload),
@@ -254,13 +227,14 @@ impl<'a> Glance<'a> {
             extensions,
             src: Some(self.src),
             dst: Some(self.dst),
-            ttl,
+            ttl: Some(self.ttl()),
             len: Some(self.len),
             proto: Some(self.proto),
             frag,
         };
-        let payload_len = self.len.saturating_sub(self.behind);
-        Packet { bytes: all, len: self.wire_len, ip, ah: None, payload, payload_len, transport }
+        let payload_len = self.len.saturating_sub(behind);
+        let (bytes, len) = (self.ip, self.wire_len);
+        Packet { bytes, len, ip, ah: None, payload, payload_len, transport }
     }
 
     /// The addresses on the other side of a translation, where the header has room for them.

@@ -16,6 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice};
 
+pub(crate) use self::transport::icmp;
 pub use self::transport::{Carries, Icmp, Ports, Tcp, TcpFlags, Transport, Udp};
 use crate::error::{DecodeError, Fault, Layer};
 use crate::pf::Family;

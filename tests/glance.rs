@@ -140,8 +140,7 @@ fn is_plain(data: &[u8], len: usize, writer: Writer, summaries: &mut [Summary; 2
     assert_eq!((glance.wire_len, glance.ports), (packet.len, packet.ports()));
     assert_eq!((glance.packet(), glance.other(&frame)), (packet, pflog.other));
     assert_eq!(Some(glance.ttl()), packet.ip.ttl);
-    assert_eq!(glance.frag_off(), packet.ip.frag.map(|frag| frag.offset));
-    assert_eq!(glance.is_fragment(), packet.ip.frag.is_some_and(|frag| frag.is_fragment()));
+    assert_eq!(glance.frag(), packet.ip.frag);
     compare_texts(&frame, &glance, &event);
     for filter in FILTERS.iter() {
         assert!(filter.goes_by_glance(), "{filter}");
@@ -249,6 +248,35 @@ fn most_of_a_genuine_log_is_plain() {
     let plain = |(.., frame): &(usize, _, Frame<'_>)| Glance::of(frame, writer).is_some();
     let count = batch.frames().filter(plain).count();
     assert!(count * 10 > batch.records.len() * 8, "{count} of {}", batch.records.len());
+}
+
+/// A name that is longer than the room of a line, and nothing left behind by the try.
+#[test]
+fn what_is_too_long_for_a_line_is_decoded() {
+    let origin = || Origin::File(vec![b'x'; 5000]);
+    let site = Arc::new(Site { observer: "fw".into(), internal: Vec::new() });
+    let ecs = || Ecs::new(origin(), Arc::clone(&site), Version::V9_4, Filter::default()).numbered();
+    let pairs: [[Box<dyn Sink>; 2]; 2] = [
+        [(); 2].map(|()| Box::new(Json::new(origin(), Filter::default())) as Box<dyn Sink>),
+        [(); 2].map(|()| Box::new(ecs()) as Box<dyn Sink>),
+    ];
+    let writer = Writer::new(ByteOrder::Little);
+    let frames = FRAMES.iter().map(|(data, len)| frame_of(data, *len));
+    let mut plain = frames.filter_map(|frame| Some((frame, Glance::of(&frame, writer)?)));
+    let (frame, glance) = plain.next().unwrap();
+    let event = decode(frame, ByteOrder::Little, writer);
+    for [mut tried, mut untried] in pairs {
+        let (mut page, mut other) = (Page::default(), Page::default());
+        assert!(!tried.plain(&frame, &glance, &mut page));
+        assert!(page.text.is_empty() && page.events() == 0);
+        tried.event(&event, &mut page);
+        untried.event(&event, &mut other);
+        let bound = [page, other].map(|page| {
+            let mut binder = Binder::new(TimeStyle::None, Precision::Micros, None);
+            binder.bind(&page, &mut Vec::new()).bytes.to_vec()
+        });
+        assert!(bound[0] == bound[1] && bound[0].len() > 5000);
+    }
 }
 
 #[test]

@@ -35,6 +35,20 @@ pub struct Ports {
     pub dst: u16,
 }
 
+impl Ports {
+    /// True if one of them is this port.
+    #[inline]
+    pub const fn have(self, port: u16) -> bool {
+        self.src == port || self.dst == port
+    }
+
+    /// True for those of IKE and of ESP in UDP.
+    #[inline]
+    pub const fn lead_to_ipsec(self) -> bool {
+        self.have(ISAKMP) || self.have(IPSEC_NAT_T)
+    }
+}
+
 /// A TCP header (RFC 9293).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tcp<'a> {
@@ -180,8 +194,9 @@ fn ports(bytes: &[u8]) -> Option<Ports> {
     Some(Ports { src: u16::from_be_bytes([a, b]), dst: u16::from_be_bytes([c, d]) })
 }
 
+/// As much of the header as is there.
 #[inline]
-fn icmp(bytes: &[u8]) -> Option<Icmp> {
+pub(crate) fn icmp(bytes: &[u8]) -> Option<Icmp> {
     bytes.first().map(|&kind| Icmp { kind, code: bytes.get(1).copied() })
 }
 
@@ -229,13 +244,12 @@ fn udp(bytes: &[u8]) -> Option<Udp<'_>> {
     };
     let ports = Ports { src: slice.source_port(), dst: slice.destination_port() };
     let payload = slice.payload();
-    let on = |port| ports.src == port || ports.dst == port;
-    let carries = if on(IPSEC_NAT_T) {
+    let carries = if ports.have(IPSEC_NAT_T) {
         // The first byte of a cut ESP header may be all ones too.
         parse_encapsulated(payload)
             .filter(|&found| found != Encapsulated::Keepalive || slice.length() == 9)
             .map(Carries::Encapsulated)
-    } else if on(ISAKMP) {
+    } else if ports.have(ISAKMP) {
         parse_ike(payload).map(Carries::Ike)
     } else {
         None

@@ -59,19 +59,16 @@ impl Key {
     #[inline(always)]
     fn new(frame: &[u8], writer: Writer) -> Self {
         let mut head = [0; HEAD];
-        let len = match frame.first() {
-            Some(&WITH_ADDRESSES) => BEFORE_ADDRESSES,
-            first => first.map_or(0, |&hdrlen| usize::from(hdrlen).min(HEAD)),
-        };
-        // A copy of fixed size, where it is one.
-        if let (BEFORE_ADDRESSES, Some(place), Some(bytes)) = (
-            len,
-            head.first_chunk_mut::<BEFORE_ADDRESSES>(),
-            frame.first_chunk::<BEFORE_ADDRESSES>(),
-        ) {
-            *place = *bytes;
-        } else if let (Some(place), Some(bytes)) = (head.get_mut(..len), frame.get(..len)) {
-            place.copy_from_slice(bytes);
+        match (frame.first(), frame.first_chunk::<BEFORE_ADDRESSES>()) {
+            // A copy of fixed size.
+            (Some(&WITH_ADDRESSES), Some(bytes)) => {
+                head.first_chunk_mut().into_iter().for_each(|place| *place = *bytes);
+            }
+            (hdrlen, _) => {
+                let own = hdrlen.and_then(|&hdrlen| frame.get(..usize::from(hdrlen)));
+                let bytes = head.iter_mut().zip(own.unwrap_or(frame));
+                bytes.for_each(|(place, byte)| *place = *byte);
+            }
         }
         Self { head, writer }
     }

@@ -131,7 +131,9 @@ impl Sink for Ecs {
         };
         page.begin(frame.ts);
         let Self { documents, namer, room, .. } = self;
-        if !plain::push(&mut page.text, documents, namer, room, (frame, glance), &ready) {
+        let out = &mut page.text;
+        if plain::push(out, documents, namer, room, (frame, glance), &ready).is_none() {
+            documents.sequence.forget(page.text.len());
             return false;
         }
         self.documents.sequence.leave(page);

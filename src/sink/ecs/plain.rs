@@ -99,28 +99,9 @@ pub(super) fn ready<'m>(
     Some(Ready { verdict, observer, through, owner, tags, pf })
 }
 
-/// Appends the record's document; false, and nothing appended, if it must be decoded.
+/// Appends the record's document; `None`, and nothing appended, if it is too long for the room.
 #[inline]
 pub(super) fn push(
-    out: &mut Vec<u8>,
-    documents: &mut Documents,
-    namer: &mut Namer,
-    room: &mut Room,
-    (frame, glance): (&Frame<'_>, &Glance<'_>),
-    ready: &Ready<'_>,
-) -> bool {
-    let start = out.len();
-    if push_all(out, documents, namer, room, (frame, glance), ready).is_none() {
-        // Too long for the room.
-        out.truncate(start);
-        documents.sequence.forget(start);
-        return false;
-    }
-    true
-}
-
-#[inline]
-fn push_all(
     out: &mut Vec<u8>,
     documents: &mut Documents,
     namer: &mut Namer,

@@ -59,13 +59,11 @@ pub(super) fn push(
     line.dec(glance.len);
     put_frag_off(&mut line, glance);
     let is_whole = put_transport(&mut line, glance);
-    let start = out.len();
     out.extend_from_slice(line.text()?);
     if !is_whole {
         push_transport(out, glance);
     }
     out.extend_from_slice(b"}}\n");
-    debug_assert!(out.get(start) == Some(&b'{'));
     Some(())
 }
 
@@ -122,10 +120,10 @@ fn put_ends(line: &mut Line<'_>, frame: &Frame<'_>, glance: &Glance<'_>) {
     }
 }
 
-/// Appends where the packet belongs in a larger one, of IPv4.
+/// Appends where the packet belongs in a larger one, where its header tells.
 #[inline(always)]
 pub(in crate::sink) fn put_frag_off(line: &mut Line<'_>, glance: &Glance<'_>) {
-    match glance.frag_off() {
+    match glance.frag().map(|frag| frag.offset) {
         Some(0) => line.put(br#","frag_off":0"#),
         Some(offset) => {
             line.put(br#","frag_off":"#);
@@ -143,7 +141,7 @@ pub(in crate::sink) fn put_transport(line: &mut Line<'_>, glance: &Glance<'_>) -
     let payload = bytes.get(behind..).unwrap_or_default();
     match (glance.proto, glance.ports) {
         // IKE and ESP in UDP have ports of their own.
-        (proto::UDP, Some(ports)) => ![ports.src, ports.dst].iter().any(is_ipsec),
+        (proto::UDP, Some(ports)) => !ports.lead_to_ipsec(),
         (proto::TCP, Some(_)) => {
             let Some(header) = payload.first_chunk() else { return false };
             let &[_, _, _, _, a, b, c, d, f, g, h, i, offset, low, j, k] = header;
@@ -172,10 +170,6 @@ pub(in crate::sink) fn put_transport(line: &mut Line<'_>, glance: &Glance<'_>) -
         }
         _ => false,
     }
-}
-
-const fn is_ipsec(port: &u16) -> bool {
-    matches!(port, 500 | 4500)
 }
 
 /// Appends what [`put_transport`] does not.

@@ -87,8 +87,7 @@ fn push_ah_header(out: &mut Vec<u8>, header: Fields<'_>, options: &Options) -> O
 /// True if a datagram may be one of [`push_udp`]'s.
 #[inline]
 pub(super) fn is_on(ports: Ports) -> bool {
-    let is = |port| ISAKMP.map(|isakmp| isakmp == port).contains(&true) || port == NAT_T;
-    is(ports.src) || is(ports.dst)
+    ISAKMP.into_iter().any(|port| ports.have(port)) || ports.have(NAT_T)
 }
 
 /// Appends IKE, encapsulated ESP or a keep-alive, if the datagram is one by its ports; false if
@@ -97,7 +96,7 @@ pub(super) fn push_udp(page: &mut Page, udp: &Udp<'_>, len: usize, options: &Opt
     if options.quiet {
         return false;
     }
-    let on = |port| udp.ports.src == port || udp.ports.dst == port;
+    let on = |port| udp.ports.have(port);
     let out = &mut page.text;
     if ISAKMP.into_iter().any(on) {
         let ike = match udp.carries {

@@ -37,7 +37,8 @@ pub(super) fn push(
 ) -> bool {
     let Some(ports) = glance.ports.filter(|_| options.names.is_none()) else { return false };
     let (bytes, behind) = glance.bytes();
-    if behind != glance.header_len || glance.wire_len < glance.len || glance.is_fragment() {
+    let is_fragment = glance.frag().is_some_and(|frag| frag.is_fragment());
+    if behind != glance.header_len || glance.wire_len < glance.len || is_fragment {
         return false;
     }
     let Some(payload) = bytes.get(behind..) else { return false };
