@@ -2,16 +2,17 @@
 //! the caller's own takes the results in the order of the file.
 //!
 //! ```text
-//!          +--> worker 0: read | work        --bounded--> \
-//! source --+                                               consumer (turn by turn)
-//!          +--> worker 1:        read | work --bounded--> /
+//!          +--> worker 0: read | work        --\
+//! source --+                                    +--bounded--> consumer (in order)
+//!          +--> worker 1:        read | work --/
 //! ```
 //!
 //! One worker at a time has the source. What it reads lies in its own processor's cache when it
-//! decodes that, and is read into the same buffer again and again. The consumer is told whose turn
-//! it was, so order is kept without sorting. Outputs go round: their number is fixed, and with it
-//! the memory, whatever the size of the file. A consumer that stops ends all at once: nobody waits
-//! for a worker that may be waiting for its pipe.
+//! decodes that, and is read into the same buffer again and again. Batches are numbered as they are
+//! read; the consumer keeps back what comes before its turn, and is woken once for each. Outputs go
+//! round, each back to the worker whose processor's cache may still have it: their number is fixed,
+//! and with it the memory, whatever the size of the file. A consumer that stops ends all at once:
+//! nobody waits for a worker that may be waiting for its pipe.
 //!
 //! Up to the first records the caller's own thread reads. If these are all there are it works on
 //! them too: a small file is printed in less time than threads take to begin.
@@ -21,6 +22,7 @@ pub mod hold;
 pub mod names;
 pub mod selection;
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -64,8 +66,6 @@ pub fn run<W: Work>(
     stop: Option<&AtomicBool>,
     mut consume: impl FnMut(&mut W::Output) -> ControlFlow<()>,
 ) -> Option<Fault> {
-    let room = workers.len() * OUTPUTS_PER_WORKER;
-    let (told, turns) = bounded(room);
     let known = Some(source.interfaces()).filter(|known| !known.is_empty());
     let mut feed = Feed {
         source,
@@ -73,7 +73,7 @@ pub fn run<W: Work>(
         defrag: Defrag::default(),
         writers: Vec::new(),
         known,
-        turns: told,
+        batches: 0,
         ended: false,
         fault: None,
     };
@@ -85,39 +85,102 @@ pub fn run<W: Work>(
     {
         return fault;
     }
-    let (recycle, free) = bounded(room);
-    let begun = hands.iter().filter(|hand| hand.begun.is_some()).count();
-    for _ in begun..room {
-        if recycle.send(W::Output::default()).is_err() {
-            break;
-        }
-    }
+    let begun = hands.iter().find_map(|hand| hand.begun.as_ref());
+    let mut order = Order { turn: begun.map_or(0, |&(nth, _)| nth), early: VecDeque::new() };
+    let (promised, results) = bounded(hands.len() * OUTPUTS_PER_WORKER);
     let feed = Arc::new(Mutex::new(feed));
-    let (mut outputs, mut threads) = (Vec::new(), Vec::new());
-    for (number, hand) in hands.into_iter().enumerate() {
-        let (results, output) = bounded(room);
-        outputs.push(output);
-        let (feed, free) = (Arc::clone(&feed), free.clone());
-        threads.push(thread::spawn(move || turn(number, hand, &feed, &free, &results)));
-    }
-    // The last worker that goes ends the turns, or its outputs.
-    drop((feed, free));
-    while let Some(number) = next(&turns, stop) {
-        let Some(mut output) = outputs.get(number).and_then(|output| next(output, stop)) else {
-            break;
-        };
-        if consume(&mut output).is_break() {
-            return None;
+    let (mut recycles, mut threads) = (Vec::new(), Vec::new());
+    for (worker, hand) in hands.into_iter().enumerate() {
+        let (recycle, free) = bounded(OUTPUTS_PER_WORKER);
+        for _ in usize::from(hand.begun.is_some())..OUTPUTS_PER_WORKER {
+            if recycle.send(W::Output::default()).is_err() {
+                break;
+            }
         }
-        // The workers are gone once all is read.
-        let _ = recycle.send(output);
+        recycles.push(recycle);
+        let (feed, promised) = (Arc::clone(&feed), promised.clone());
+        threads.push(thread::spawn(move || turn(worker, hand, &feed, &free, &promised)));
     }
-    drop(recycle);
+    // The last worker that goes ends the results.
+    drop((feed, promised));
+    'all: while let Some(result) = next(&results, stop) {
+        order.put(result);
+        while let Some(Done { worker, output, .. }) = order.next() {
+            // Its worker has panicked.
+            let Some(mut output) = output else { break 'all };
+            if consume(&mut output).is_break() {
+                return None;
+            }
+            // The workers are gone once all is read.
+            let _ = recycles.get(worker).map(|recycle| recycle.send(output));
+        }
+    }
+    drop((recycles, results));
     if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
         // A worker may be waiting for its pipe.
         return None;
     }
     threads.into_iter().filter_map(joined).last()
+}
+
+/// What a worker came to.
+struct Done<O> {
+    /// Which batch it was, in the order of the source.
+    nth: u64,
+    /// Whose output it is.
+    worker: usize,
+    /// None if the worker panicked.
+    output: Option<O>,
+}
+
+/// Gives results in the order of the source.
+struct Order<O> {
+    /// The batch that is next.
+    turn: u64,
+    /// Results from that one on, as far as they came: never more than there are outputs.
+    early: VecDeque<Option<Done<O>>>,
+}
+
+impl<O> Order<O> {
+    fn put(&mut self, done: Done<O>) {
+        let at = usize::try_from(done.nth.saturating_sub(self.turn)).unwrap_or_default();
+        if self.early.len() <= at {
+            self.early.resize_with(at.saturating_add(1), || None);
+        }
+        if let Some(place) = self.early.get_mut(at) {
+            *place = Some(done);
+        }
+    }
+
+    fn next(&mut self) -> Option<Done<O>> {
+        let done = self.early.front_mut()?.take()?;
+        self.early.pop_front();
+        self.turn += 1;
+        Some(done)
+    }
+}
+
+/// What a worker owes for a batch that it took: its output, or word of its panic, without which
+/// those behind it would be waited with for ever.
+struct Promise<'a, O> {
+    done: Option<Done<O>>,
+    to: &'a Sender<Done<O>>,
+}
+
+impl<O> Promise<'_, O> {
+    /// Sends the output; false if the run has ended.
+    fn keep(mut self, output: O) -> bool {
+        let done = self.done.take();
+        done.is_some_and(|done| self.to.send(Done { output: Some(output), ..done }).is_ok())
+    }
+}
+
+impl<O> Drop for Promise<'_, O> {
+    fn drop(&mut self) {
+        if let Some(done) = self.done.take() {
+            let _ = self.to.send(done);
+        }
+    }
 }
 
 /// The next one, unless there is none any more or the run is to stop.
@@ -142,8 +205,8 @@ struct Hand<W: Work> {
     worker: W,
     batch: Batch,
     writers: Vec<Writer>,
-    /// What its work on this batch goes into, if that has been read for it.
-    begun: Option<W::Output>,
+    /// The batch's number, and what the work on it goes into, if that has been read for it.
+    begun: Option<(u64, W::Output)>,
 }
 
 impl<W: Work> Hand<W> {
@@ -160,9 +223,9 @@ fn begin<W: Work>(
     mut consume: impl FnMut(&mut W::Output) -> ControlFlow<()>,
 ) -> ControlFlow<Option<Fault>> {
     let mut output = W::Output::default();
-    while feed.read(&mut hand.batch, &mut hand.writers) {
+    while let Some(nth) = feed.read(&mut hand.batch, &mut hand.writers) {
         if !feed.ended && !hand.batch.records.is_empty() {
-            hand.begun = feed.turns.send(0).is_ok().then_some(output);
+            hand.begun = Some((nth, output));
             return ControlFlow::Continue(());
         }
         hand.worker.work(&hand.batch, &hand.writers, &mut output);
@@ -175,22 +238,22 @@ fn begin<W: Work>(
 
 /// A worker's thread. Gives what was wrong with the source, if nobody has yet.
 fn turn<W: Work>(
-    number: usize,
+    worker: usize,
     mut hand: Hand<W>,
     feed: &Mutex<Feed<impl Records, impl FnMut(&mut Batch)>>,
     free: &Receiver<W::Output>,
-    results: &Sender<W::Output>,
+    to: &Sender<Done<W::Output>>,
 ) -> Option<Fault> {
     // Whose turn it is has an output.
-    while let Some(mut output) = hand.begun.take().or_else(|| {
+    while let Some((nth, mut output)) = hand.begun.take().or_else(|| {
         let output = free.recv().ok()?;
         // A panic of another worker's goes on in the consumer's thread.
         let mut feed = feed.lock().ok()?;
-        let read = feed.read(&mut hand.batch, &mut hand.writers);
-        (read && feed.turns.send(number).is_ok()).then_some(output)
+        Some((feed.read(&mut hand.batch, &mut hand.writers)?, output))
     }) {
+        let promise = Promise { done: Some(Done { nth, worker, output: None }), to };
         hand.worker.work(&hand.batch, &hand.writers, &mut output);
-        if results.send(output).is_err() {
+        if !promise.keep(output) {
             break;
         }
     }
@@ -205,17 +268,17 @@ struct Feed<S, P> {
     writers: Vec<Writer>,
     /// Interfaces to be told before any record.
     known: Option<Arc<[Interface]>>,
-    /// Whose the batches are, in their order.
-    turns: Sender<usize>,
+    /// How many have been read.
+    batches: u64,
     ended: bool,
     fault: Option<Fault>,
 }
 
 impl<S: Records, P: FnMut(&mut Batch)> Feed<S, P> {
-    /// Reads a batch; false if there is none.
-    fn read(&mut self, batch: &mut Batch, writers: &mut Vec<Writer>) -> bool {
+    /// Reads a batch and gives its number, from 0; none if there is no batch.
+    fn read(&mut self, batch: &mut Batch, writers: &mut Vec<Writer>) -> Option<u64> {
         if self.ended {
-            return false;
+            return None;
         }
         let Filled { more, fault } = match self.known.take() {
             Some(interfaces) => {
@@ -229,7 +292,9 @@ impl<S: Records, P: FnMut(&mut Batch)> Feed<S, P> {
         (self.prepare)(batch);
         observe(batch, &mut self.writers);
         writers.clone_from(&self.writers);
-        true
+        let nth = self.batches;
+        self.batches += 1;
+        Some(nth)
     }
 }
 
@@ -253,6 +318,77 @@ fn observe(batch: &Batch, writers: &mut Vec<Writer>) {
             LinkType::PFLOG if !writer.is_settled(data) => writer.observe(data),
             LinkType::OLD_PFLOG => writer.observe_old(data),
             _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::capture::Record;
+    use crate::time::Timestamp;
+
+    /// As many batches of one record each, told apart by the record's length on the wire.
+    struct Numbers(std::ops::Range<u32>);
+
+    impl Records for Numbers {
+        fn fill(&mut self, batch: &mut Batch) -> Filled {
+            batch.records.clear();
+            let (ts, start, caplen, interface, offset) = (Timestamp::default(), 0, 0, 0, 0);
+            let record = |len| Record { ts, start, caplen, len, interface, offset };
+            batch.records.extend(self.0.next().map(record));
+            Filled { more: !self.0.is_empty(), fault: None }
+        }
+    }
+
+    /// Gives a record's length back, sooner or later.
+    struct Late {
+        panics_at: u32,
+    }
+
+    impl Work for Late {
+        type Output = Option<u32>;
+
+        fn work(&mut self, batch: &Batch, _: &[Writer], output: &mut Self::Output) {
+            *output = batch.records.first().map(|record| record.len);
+            let n = output.unwrap_or_default();
+            assert!(n != self.panics_at, "as it was asked to");
+            thread::sleep(Duration::from_micros(u64::from(n * 7919 % 300)));
+        }
+    }
+
+    fn through(workers: u32, panics_at: u32, most: usize) -> Vec<u32> {
+        let mut seen = Vec::new();
+        let workers = (0..workers).map(|_| Late { panics_at }).collect();
+        let fault = run(
+            Numbers(0..1000),
+            |_| (),
+            workers,
+            None,
+            |output| {
+                seen.extend(output.take());
+                if seen.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            },
+        );
+        assert!(fault.is_none());
+        seen
+    }
+
+    #[test]
+    fn what_is_done_in_any_order_comes_in_that_of_the_source() {
+        for workers in [1, 2, 7] {
+            assert!(through(workers, u32::MAX, 1000).into_iter().eq(0..1000), "{workers} workers");
+            assert!(through(workers, u32::MAX, 300).into_iter().eq(0..300), "{workers} workers");
+        }
+    }
+
+    #[test]
+    fn a_worker_that_panics_ends_the_run() {
+        for workers in [1, 2, 7] {
+            let run = || through(workers, 500, 1000);
+            assert!(catch_unwind(AssertUnwindSafe(run)).is_err(), "{workers} workers");
         }
     }
 }

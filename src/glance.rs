@@ -250,6 +250,22 @@ impl<'a> Glance<'a> {
         Some(other)
     }
 
+    /// All that [`other`](Self::other) depends on but the packet's family; zeros where there is none.
+    #[inline]
+    pub fn other_words(&self, frame: &Frame<'a>) -> [u64; 5] {
+        let [hdrlen, af, ..] = *self.header;
+        let header = frame.data.first_chunk::<OPENBSD_LEN>();
+        let Some(header) = header.filter(|_| usize::from(hdrlen) == OPENBSD_LEN) else {
+            return [0; 5];
+        };
+        // The last byte before them is the direction's.
+        let mut tail: [u8; 40] = header.last_chunk().copied().unwrap_or([0; 40]);
+        let [dir, ..] = &mut tail;
+        *dir = af;
+        let (words, _) = tail.as_chunks();
+        words.first_chunk().map_or([0; 5], |words| words.map(u64::from_le_bytes))
+    }
+
     /// What was done.
     #[inline]
     pub const fn action(&self) -> Action {

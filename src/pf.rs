@@ -59,6 +59,11 @@ impl Systems {
         Self(self.0 & other.0)
     }
 
+    /// A bit a system.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
     /// True if no system is left.
     pub const fn is_empty(self) -> bool {
         self.0 == 0

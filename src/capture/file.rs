@@ -17,9 +17,9 @@ pub use super::source::Progress;
 use super::source::Source;
 use super::{Batch, Interface, Record, Records};
 
-/// Bytes read into a batch: enough to make the cost of a batch small, little enough to stay in
-/// the second-level cache until they are decoded.
-const CHUNK: usize = 256 * 1024;
+/// Bytes read into a batch: enough to make the cost of a batch small, little enough that they, and
+/// what is rendered of them (six times as much as ECS), stay in a processor's second-level cache.
+const CHUNK: usize = 64 * 1024;
 
 /// What [`File::fill`] came to.
 #[derive(Debug)]

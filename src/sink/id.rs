@@ -1,15 +1,16 @@
 //! `event.id`: the same for the same event whenever it is read, and no other event's.
 //!
-//! XXH3 of 128 bits, the observer's name as its seed, over
+//! XXH3 of 128 bits over the record's bytes. Its seed is XXH3 of 64 bits over
 //!
 //! ```text
-//! 0 which of the frame's lines:4   4 place:8   12 ts, nanoseconds:8   20 link type:4   24 the bytes
+//! 0 which of the frame's lines:4   4 place:8   12 ts, nanoseconds:8   20 link type:4
 //! ```
-//! in little-endian order. The place is the record's offset in its file (decompressed), of a
-//! device the frame's number and the device's name. So a file has the same ids under another
-//! name, after rotation and packed, and reading it twice makes no duplicate in a store that is
-//! keyed by them; two records with the same bytes in a file differ by their place, and equal
-//! places in two files by time and bytes.
+//! in little-endian order, whose seed is that of the observer's name. The place is the record's
+//! offset in its file (decompressed); of a device it is the frame's number, and the device's name is
+//! hashed between the observer's and this. So a file has the same ids under another name, after
+//! rotation and packed, and reading it twice makes no duplicate in a store that is keyed by them; two
+//! records with the same bytes in a file differ by their place, and equal places in two files by
+//! time and bytes.
 
 use twox_hash::{XxHash3_64, XxHash3_128};
 
@@ -43,7 +44,7 @@ impl Ids {
 
     /// Appends the id of an event's line: 32 hexadecimal digits.
     pub(super) fn push(
-        &mut self,
+        &self,
         out: &mut Vec<u8>,
         origin: &Origin,
         frame: &Frame<'_>,
@@ -53,7 +54,7 @@ impl Ids {
     }
 
     /// The id of an event's line.
-    pub fn line(&mut self, origin: &Origin, frame: &Frame<'_>, line: Line<'_>) -> [u8; 16] {
+    pub fn line(&self, origin: &Origin, frame: &Frame<'_>, line: Line<'_>) -> [u8; 16] {
         let line = match line {
             Line::Event => EVENT,
             Line::Fault => FAULT,
@@ -93,7 +94,7 @@ impl Ids {
 
     /// Appends the id of a notice about a frame.
     pub(super) fn push_notice(
-        &mut self,
+        &self,
         out: &mut Vec<u8>,
         origin: &Origin,
         frame: &Frame<'_>,
@@ -124,10 +125,13 @@ impl Ids {
         XxHash3_128::oneshot_with_seed(self.seed, input).to_be_bytes()
     }
 
-    fn hash(&mut self, origin: &Origin, frame: &Frame<'_>, line: u32) -> [u8; 16] {
-        let place = match origin {
-            Origin::File(_) => frame.offset,
-            Origin::Devices => frame.number,
+    fn hash(&self, origin: &Origin, frame: &Frame<'_>, line: u32) -> [u8; 16] {
+        let (place, seed) = match origin {
+            Origin::File(_) => (frame.offset, self.seed),
+            Origin::Devices => {
+                let name = frame.iface.unwrap_or_default();
+                (frame.number, XxHash3_64::oneshot_with_seed(self.seed, name))
+            }
         };
         // The four numbers in one piece.
         let low = u128::from(line) | u128::from(place) << 32;
@@ -138,14 +142,7 @@ impl Ids {
             *first = (low | ts << 96).to_le_bytes();
             second.copy_from_slice(&high.to_le_bytes());
         }
-        let input = &mut self.input;
-        input.clear();
-        input.extend_from_slice(&head);
-        if matches!(origin, Origin::Devices) {
-            input.extend_from_slice(frame.iface.unwrap_or_default());
-            input.push(0);
-        }
-        input.extend_from_slice(frame.data);
-        XxHash3_128::oneshot_with_seed(self.seed, input).to_be_bytes()
+        let seed = XxHash3_64::oneshot_with_seed(seed, &head);
+        XxHash3_128::oneshot_with_seed(seed, frame.data).to_be_bytes()
     }
 }

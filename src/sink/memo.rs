@@ -25,8 +25,8 @@ const WAYS: usize = 4;
 const BEFORE_ADDRESSES: usize = 64;
 /// The length byte of a header that has them.
 const WITH_ADDRESSES: u8 = 100;
-/// Bytes of the longest plain header without them, FreeBSD's of 69 bytes, in words.
-const HEAD: usize = 72;
+/// The longest plain header without them, FreeBSD's of 69 bytes, in words of eight.
+const WORDS: usize = 9;
 
 /// Texts in `PIECES` pieces.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(super) struct Memo<const PIECES: usize> {
 /// What was written of one header.
 #[derive(Debug, Clone)]
 pub(super) struct Pieces<const PIECES: usize> {
-    key: Option<Key>,
+    key: Key,
     text: Vec<u8>,
     ends: [usize; PIECES],
 }
@@ -47,46 +47,69 @@ pub(super) struct Pieces<const PIECES: usize> {
 /// Appends a piece of the header of an event.
 pub(super) type Write<'a> = &'a dyn Fn(&Event<'_>, &Pflog<'_>, &mut Vec<u8>);
 
-/// All that a header's text depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// All that a header's text depends on, in words, which are sooner compared than bytes.
+#[derive(Debug, Clone, Copy)]
 struct Key {
-    /// The header up to its addresses, zeros behind it.
-    head: [u8; HEAD],
-    writer: Writer,
+    /// The header up to its addresses, zeros behind it. It begins with its length, so that none is 0.
+    head: [u64; WORDS],
+    /// What is known of its [`Writer`].
+    writer: u64,
+    /// Of what most headers differ by.
+    sum: u64,
 }
 
 impl Key {
+    /// Of no header.
+    const NONE: Self = Self { head: [0; WORDS], writer: 0, sum: 0 };
+
     #[inline(always)]
     fn new(frame: &[u8], writer: Writer) -> Self {
-        let mut head = [0; HEAD];
+        let mut key = Self { writer: writer.bits(), ..Self::NONE };
+        let words = key.head.iter_mut();
         match (frame.first(), frame.first_chunk::<BEFORE_ADDRESSES>()) {
-            // A copy of fixed size.
             (Some(&WITH_ADDRESSES), Some(bytes)) => {
-                head.first_chunk_mut().into_iter().for_each(|place| *place = *bytes);
+                let (bytes, _) = bytes.as_chunks();
+                words.zip(bytes).for_each(|(word, bytes)| *word = u64::from_le_bytes(*bytes));
             }
             (hdrlen, _) => {
-                let own = hdrlen.and_then(|&hdrlen| frame.get(..usize::from(hdrlen)));
-                let bytes = head.iter_mut().zip(own.unwrap_or(frame));
-                bytes.for_each(|(place, byte)| *place = *byte);
+                let own = hdrlen.and_then(|&len| frame.get(..len.into())).unwrap_or(frame);
+                let (bytes, rest) = own.as_chunks();
+                let mut last = [0; 8];
+                last.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+                let bytes = bytes.iter().chain([&last]);
+                words.zip(bytes).for_each(|(word, bytes)| *word = u64::from_le_bytes(*bytes));
             }
         }
-        Self { head, writer }
+        key.sum = key.sum();
+        key
     }
 
-    /// Its first slot. By action, reason and interface, rule, user and direction; the anchor's name
-    /// does not matter, nor its process.
+    /// True if it is the other. One with the same sum nearly always is: no branch for each word.
     #[inline(always)]
-    fn set(&self) -> usize {
-        let (words, _) = self.head.as_chunks();
-        let [first, ifname, _, _, rule, uid, _, dir, _] =
-            words.first_chunk().map_or([0; 9], |words| words.map(u64::from_le_bytes));
+    fn is(&self, other: &Self) -> bool {
+        let words = self.head.iter().zip(&other.head);
+        self.sum == other.sum
+            && words.fold(self.writer ^ other.writer, |all, (a, b)| all | (a ^ b)) == 0
+    }
+
+    /// By action, reason and interface, rule, user and direction; the anchor's name does not
+    /// matter, nor its process.
+    #[inline(always)]
+    const fn sum(&self) -> u64 {
+        let [first, ifname, _, _, rule, uid, _, dir, _] = self.head;
         let sum = first
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)
             .wrapping_add(ifname.wrapping_mul(0xbf58_476d_1ce4_e5b9))
             .wrapping_add(rule.wrapping_mul(0x94d0_49bb_1331_11eb))
             .wrapping_add(uid.wrapping_mul(0xd6e8_feb8_6659_fd93))
             .wrapping_add(dir.wrapping_mul(0xc2b2_ae3d_27d4_eb4f));
-        let [highest, ..] = (sum ^ sum >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
+        (sum ^ sum >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// Its first slot.
+    #[inline(always)]
+    fn set(&self) -> usize {
+        let [highest, ..] = self.sum.to_be_bytes();
         usize::from(highest) % (SLOTS / WAYS) * WAYS
     }
 }
@@ -94,7 +117,7 @@ impl Key {
 impl<const PIECES: usize> Memo<PIECES> {
     /// One that has kept nothing yet.
     pub(super) fn new() -> Self {
-        let empty = Pieces { key: None, text: Vec::new(), ends: [0; PIECES] };
+        let empty = Pieces { key: Key::NONE, text: Vec::new(), ends: [0; PIECES] };
         Self { slots: vec![empty; SLOTS].into_boxed_slice(), next: 0 }
     }
 
@@ -109,13 +132,13 @@ impl<const PIECES: usize> Memo<PIECES> {
     ) -> Option<&Pieces<PIECES>> {
         let key = Key::new(frame.data, glance.writer);
         let set = self.slots.get_mut(key.set()..)?.first_chunk_mut::<WAYS>()?;
-        let at = match set.iter().position(|slot| slot.key == Some(key)) {
+        let at = match set.iter().position(|slot| slot.key.is(&key)) {
             Some(at) => at,
             None => {
                 self.next = self.next.wrapping_add(1);
-                let empty = set.iter().position(|slot| slot.key.is_none());
+                let empty = set.iter().position(|slot| slot.key.is(&Key::NONE));
                 let at = empty.unwrap_or(self.next % WAYS);
-                set.get_mut(at)?.fill(key, frame, write)?;
+                set.get_mut(at)?.fill(key, (frame, glance.writer), write)?;
                 at
             }
         };
@@ -125,11 +148,16 @@ impl<const PIECES: usize> Memo<PIECES> {
 
 impl<const PIECES: usize> Pieces<PIECES> {
     #[cold]
-    fn fill(&mut self, key: Key, frame: &Frame<'_>, write: [Write<'_>; PIECES]) -> Option<()> {
+    fn fill(
+        &mut self,
+        key: Key,
+        (frame, writer): (&Frame<'_>, Writer),
+        write: [Write<'_>; PIECES],
+    ) -> Option<()> {
         // Only headers on a wire are in the byte order of the file.
-        let event = decode(*frame, ByteOrder::Little, key.writer);
+        let event = decode(*frame, ByteOrder::Little, writer);
         let header = event.pflog.as_ref()?;
-        self.key = Some(key);
+        self.key = key;
         self.text.clear();
         self.text.reserve(USUAL_LEN);
         for (write, end) in write.into_iter().zip(&mut self.ends) {

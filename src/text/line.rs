@@ -4,20 +4,40 @@
 //! for each of some sixty pieces of a line. A [`Line`]'s length stays in a register.
 #![forbid(unsafe_code)]
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
-use super::{EIGHT_DIGITS, Integer, ZEROS, digits, hex_digits, ipv4, ipv6, number, octet};
+use super::{
+    EIGHT_DIGITS, Integer, Ipv6Text, ZEROS, digits, hex_digits, ipv4, ipv6, number, octet,
+};
 
 /// Bytes of a place: what is longer is for a `Vec`.
 pub const SIZE: usize = 4096;
 
+/// Addresses of IPv6 whose text is kept.
+const KEPT: usize = 64;
+
 /// A place for a line.
-pub type Room = [u8; SIZE];
+#[derive(Debug)]
+pub struct Room {
+    bytes: [u8; SIZE],
+    /// The addresses of lines before, each in the place that its bits give: a firewall sees its own
+    /// in most packets, and one of IPv6 takes ten times as long to write as to copy.
+    addresses: [(Ipv6Addr, Ipv6Text, usize); KEPT],
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        let none = Ipv6Addr::UNSPECIFIED;
+        let (text, len) = ipv6(none);
+        Self { bytes: [0; SIZE], addresses: [(none, text, len); KEPT] }
+    }
+}
 
 /// A line. It ends where the room does; then it [is none](Line::text).
 #[derive(Debug)]
 pub struct Line<'r> {
-    room: &'r mut Room,
+    room: &'r mut [u8; SIZE],
+    addresses: &'r mut [(Ipv6Addr, Ipv6Text, usize); KEPT],
     /// More than there is room for once a piece had none.
     len: usize,
 }
@@ -30,25 +50,7 @@ pub enum Address {
     /// while the words are still being stored.
     V4([u64; 2], usize),
     /// IPv6, and how long it is.
-    V6([u8; 48], usize),
-}
-
-impl Address {
-    /// An address's.
-    #[inline(always)]
-    pub fn new(addr: IpAddr) -> Self {
-        match addr {
-            IpAddr::V4(addr) => {
-                let (text, len) = ipv4(addr);
-                let words = text.to_le_bytes().as_chunks().0.first_chunk().copied();
-                Self::V4(words.unwrap_or_default().map(u64::from_le_bytes), len)
-            }
-            IpAddr::V6(addr) => {
-                let (text, len) = ipv6(addr);
-                Self::V6(text, len)
-            }
-        }
-    }
+    V6(Ipv6Text, usize),
 }
 
 /// The text of a port, which may stand in a line several times too.
@@ -64,11 +66,36 @@ impl Port {
     }
 }
 
+/// A number of more than eight digits, and how many it has. A function for itself that does not get
+/// the [`Line`], whose length would have to be in memory for it.
+#[inline(never)]
+fn long(n: u64) -> ([u8; 32], usize) {
+    let mut text = [0; 32];
+    let (high, middle) = (n / EIGHT_DIGITS / EIGHT_DIGITS, n / EIGHT_DIGITS % EIGHT_DIGITS);
+    let mut len = 0;
+    let mut eight = |digits: u64, more: usize| {
+        let place = text.get_mut(len..).and_then(<[u8]>::first_chunk_mut);
+        place.into_iter().for_each(|place| *place = digits.to_le_bytes());
+        len = len.wrapping_add(more);
+    };
+    if high == 0 {
+        let (text, len) = number(middle);
+        eight(text, len);
+    } else {
+        let (text, len) = number(high);
+        eight(text, len);
+        eight(digits(middle) | ZEROS, 8);
+    }
+    eight(digits(n % EIGHT_DIGITS) | ZEROS, 8);
+    (text, len)
+}
+
 impl<'r> Line<'r> {
     /// A line without a piece.
     #[inline(always)]
     pub const fn new(room: &'r mut Room) -> Self {
-        Self { room, len: 0 }
+        let Room { bytes, addresses } = room;
+        Self { room: bytes, addresses, len: 0 }
     }
 
     /// The line, unless the room was too small.
@@ -137,14 +164,8 @@ impl<'r> Line<'r> {
             let (text, len) = number(n);
             self.some(&text.to_le_bytes(), len);
         } else {
-            self.long_dec(n);
+            self.part(long(n));
         }
-    }
-
-    #[inline(never)]
-    fn long_dec(&mut self, n: u64) {
-        self.dec(n / EIGHT_DIGITS);
-        self.put(&(digits(n % EIGHT_DIGITS) | ZEROS).to_le_bytes());
     }
 
     /// Appends a small number, which is one of a table's.
@@ -169,7 +190,35 @@ impl<'r> Line<'r> {
         }
     }
 
-    /// Appends an address.
+    /// The text of an address. Nothing is appended.
+    #[inline(always)]
+    pub fn address(&mut self, addr: IpAddr) -> Address {
+        match addr {
+            IpAddr::V4(addr) => {
+                let (text, len) = ipv4(addr);
+                let words = text.to_le_bytes().as_chunks().0.first_chunk().copied();
+                Address::V4(words.unwrap_or_default().map(u64::from_le_bytes), len)
+            }
+            IpAddr::V6(addr) => {
+                let place = self.addresses.get_mut(place(addr));
+                let Some((known, text, len)) = place else { return Address::V4([0; 2], 0) };
+                if *known != addr {
+                    (*text, *len) = ipv6(addr);
+                    *known = addr;
+                }
+                Address::V6(*text, *len)
+            }
+        }
+    }
+
+    /// Appends an address that the line has once.
+    #[inline(always)]
+    pub fn addr(&mut self, addr: IpAddr) {
+        let text = self.address(addr);
+        self.ip(&text);
+    }
+
+    /// Appends the text of an address.
     #[inline(always)]
     pub fn ip(&mut self, addr: &Address) {
         match addr {
@@ -190,18 +239,29 @@ impl<'r> Line<'r> {
     }
 }
 
+/// Where an address is kept.
+#[inline(always)]
+fn place(addr: Ipv6Addr) -> usize {
+    let bits = addr.to_bits();
+    let [net, host] = [bits >> 64, bits].map(|half| half as u64);
+    let sum = (net ^ net >> 32 ^ host).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let [highest, ..] = sum.to_be_bytes();
+    usize::from(highest) % KEPT
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn pieces_stand_one_after_the_other() {
-        let mut room = [b'?'; SIZE];
+        let mut room = Room::default();
+        room.bytes.fill(b'?');
         let mut line = Line::new(&mut room);
         assert!(line.is_empty());
         line.put(b"from ");
         let [v6, v4, none] =
-            ["2001:db8::1", "192.0.2.255", "::"].map(|text| Address::new(text.parse().unwrap()));
+            ["2001:db8::1", "192.0.2.255", "::"].map(|text| line.address(text.parse().unwrap()));
         line.ip(&v6);
         line.put(b" or ");
         line.ip(&v4);
@@ -223,12 +283,16 @@ mod tests {
         line.put(b" ");
         line.dec(u64::MAX);
         line.put(b" ");
+        line.dec(100_000_000_u64);
+        line.put(b" ");
+        line.dec(10_000_000_000_000_000_u64);
+        line.put(b" ");
         line.dec(-5_i32);
         line.part((*b" part", 3));
         line.bytes(b" bytes ");
         line.hex(b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\xff\xfe\xfd\xfc\xfb");
         let expected = "from 2001:db8::1 or 192.0.2.255 again 2001:db8::1 ::: 0,9,10,99,100,255,065535 0 \
-            99999999 18446744073709551615 -5 pa bytes 000102030405060708090afffefdfcfb";
+            99999999 18446744073709551615 100000000 10000000000000000 -5 pa bytes 000102030405060708090afffefdfcfb";
         assert_eq!(line.len(), expected.len());
         assert_eq!(line.text(), Some(expected.as_bytes()));
     }
@@ -236,7 +300,7 @@ mod tests {
     #[test]
     fn what_has_no_room_is_no_line() {
         for len in [SIZE - 48, SIZE - 8, SIZE - 1, SIZE] {
-            let mut room = [0; SIZE];
+            let mut room = Room::default();
             let mut line = Line::new(&mut room);
             line.bytes(&vec![b'x'; len]);
             assert_eq!(line.text().map(<[u8]>::len), Some(len));
@@ -246,7 +310,8 @@ mod tests {
             }
             assert!(line.text().is_none() || len + 50 <= SIZE, "{len}");
             line.bytes(b"x");
-            line.ip(&Address::new("::1".parse().unwrap()));
+            let address = line.address("::1".parse().unwrap());
+            line.ip(&address);
             assert!(line.text().is_none_or(|text| text.len() > len));
         }
     }

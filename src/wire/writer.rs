@@ -76,6 +76,13 @@ impl Writer {
         };
     }
 
+    /// All that is known, as a number.
+    #[inline]
+    pub(crate) const fn bits(self) -> u64 {
+        let Self { order, order_seen, systems, old } = self;
+        u64::from_le_bytes([order as u8, order_seen as u8, systems.bits(), old as u8, 0, 0, 0, 0])
+    }
+
     /// True if this frame cannot add to what is known.
     pub fn is_settled(&self, frame: &[u8]) -> bool {
         self.order_seen && frame.first().is_some_and(|&length| length > 61)

@@ -7,6 +7,7 @@
 //! Of the fields that are written here 8.11 and 9.4 have all, and mean the same by them: only
 //! `ecs.version` differs.
 
+mod flow;
 pub(super) mod network;
 mod notice;
 mod plain;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use self::flow::Flows;
 use super::Sink;
 use super::community::Namer;
 use super::id::Ids;
@@ -30,7 +32,7 @@ use crate::event::{Event, Frame, Kind};
 use crate::filter::Filter;
 use crate::glance::Glance;
 use crate::pf::{Direction, Systems};
-use crate::text::line::{Room, SIZE};
+use crate::text::line::Room;
 use crate::text::{push_dec, push_hex};
 use crate::time::{Clock, Precision, Timestamp};
 use crate::wire::pflog::Pflog;
@@ -89,7 +91,7 @@ pub struct Ecs {
     documents: Documents,
     filter: Filter,
     headers: Memo<6>,
-    namer: Namer,
+    flows: Flows,
     room: Box<Room>,
 }
 
@@ -98,8 +100,8 @@ impl Ecs {
     /// those that `filter` is true of; which events it gets has been decided before.
     pub fn new(origin: Origin, site: Arc<Site>, version: Version, filter: Filter) -> Self {
         let documents = Documents::new(origin, site, version);
-        let room = Box::new([0; SIZE]);
-        Self { documents, filter, headers: Memo::new(), namer: Namer::new(), room }
+        let room = Box::default();
+        Self { documents, filter, headers: Memo::new(), flows: Flows::new(), room }
     }
 
     /// Leaves `event.sequence` to the [`Binder`](super::page::Binder), which numbers what is sent:
@@ -115,7 +117,7 @@ impl Sink for Ecs {
     fn event(&mut self, event: &Event<'_>, page: &mut Page) {
         page.begin(event.frame.ts);
         lines(event, &self.filter, |line| {
-            self.documents.push(&mut page.text, event, line, &mut self.namer);
+            self.documents.push(&mut page.text, event, line, &mut self.flows.namer);
         });
         self.documents.sequence.leave(page);
         page.end();
@@ -130,9 +132,9 @@ impl Sink for Ecs {
             return false;
         };
         page.begin(frame.ts);
-        let Self { documents, namer, room, .. } = self;
+        let Self { documents, flows, room, .. } = self;
         let out = &mut page.text;
-        if plain::push(out, documents, namer, room, (frame, glance), &ready).is_none() {
+        if plain::push(out, documents, flows, room, (frame, glance), &ready).is_none() {
             documents.sequence.forget(page.text.len());
             return false;
         }

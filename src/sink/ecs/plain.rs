@@ -1,8 +1,7 @@
 //! The ECS document of a plain record, from where it stands: the same bytes as those of the decoded
 //! event, in fewer and longer pieces.
 
-use std::net::IpAddr;
-
+use super::flow::Flows;
 use super::network::network_type;
 use super::{
     Documents, describe_log_file, describe_observer, describe_owner, describe_rule, describe_tags,
@@ -10,16 +9,13 @@ use super::{
 };
 use crate::event::{self, Frame};
 use crate::glance::Glance;
-use crate::packet::proto;
-use crate::sink::community::{Namer, Tuple};
 use crate::sink::json::Line::Event;
 use crate::sink::json::{
     Emit, Origin, key, push_members, push_transport, put_frag_off, put_transport,
 };
 use crate::sink::memo::Memo;
-use crate::sink::site::Site;
-use crate::sink::subject::{Others, direction, others, translated};
-use crate::text::line::{Address, Line, Room};
+use crate::sink::subject::direction;
+use crate::text::line::{Line, Room};
 use crate::time::{Precision, Timestamp};
 
 /// Members that depend on nothing but a pf header and the source, in their order. What is opened in
@@ -104,7 +100,7 @@ pub(super) fn ready<'m>(
 pub(super) fn push(
     out: &mut Vec<u8>,
     documents: &mut Documents,
-    namer: &mut Namer,
+    flows: &mut Flows,
     room: &mut Room,
     (frame, glance): (&Frame<'_>, &Glance<'_>),
     ready: &Ready<'_>,
@@ -131,8 +127,7 @@ pub(super) fn push(
         line.put(b"\"");
     }
     line.bytes(ready.observer);
-    let others = glance.other(frame).and_then(others);
-    put_flow(&mut line, &documents.site, namer, glance, others, ready);
+    flows.put(&mut line, &documents.site, (frame, glance), ready.through);
     line.bytes(ready.owner);
     if matches!(documents.origin, Origin::File(_)) {
         line.dec(frame.offset);
@@ -156,114 +151,4 @@ pub(super) fn push(
     }
     out.extend_from_slice(b"}}\n");
     Some(())
-}
-
-/// Appends the rest of `network`, and the two ends.
-#[inline(always)]
-fn put_flow(
-    line: &mut Line<'_>,
-    site: &Site,
-    namer: &mut Namer,
-    glance: &Glance<'_>,
-    others: Option<Others>,
-    ready: &Ready<'_>,
-) {
-    let (src, dst, proto) = (glance.src, glance.dst, glance.proto);
-    match proto {
-        proto::TCP => line.put(br#","transport":"tcp","iana_number":"6""#),
-        proto::UDP => line.put(br#","transport":"udp","iana_number":"17""#),
-        _ => {
-            if let Some(name) = proto::name(proto) {
-                line.put(br#","transport":""#);
-                line.bytes(name.as_bytes());
-                line.put(b"\"");
-            }
-            line.put(br#","iana_number":""#);
-            line.octet(proto);
-            line.put(b"\"");
-        }
-    }
-    let ports = glance.ports.map(|ports| (ports.src, ports.dst));
-    let tuple = Tuple { src, dst, proto, ports, icmp: glance.icmp() };
-    if let Some(name) = namer.name(&tuple) {
-        line.put(br#","community_id":""#);
-        line.put(name);
-        line.put(b"\"");
-    }
-    match site.way(Some(src), Some(dst)) {
-        Some(way) => {
-            line.put(br#","direction":""#);
-            line.bytes(way.name().as_bytes());
-            line.put(b"\"");
-        }
-        None => line.bytes(ready.through),
-    }
-    line.put(br#","bytes":"#);
-    line.dec(glance.len);
-    let (sport, dport) = (ports.map(|ports| ports.0), ports.map(|ports| ports.1));
-    let (other_src, other_dst) = (others.map(|others| others.0), others.map(|others| others.1));
-    line.put(br#","packets":1},"source":{"address":""#);
-    let first = put_side(line, src, sport, other_src);
-    line.put(br#"},"destination":{"address":""#);
-    let second = put_side(line, dst, dport, other_dst);
-    line.put(br#"},"related":{"ip":[""#);
-    line.ip(&first.own);
-    if src != dst {
-        line.put(br#"",""#);
-        line.ip(&second.own);
-    }
-    if let Some((nat, text)) = first.nat.filter(|(nat, _)| ![src, dst].contains(nat)) {
-        line.put(br#"",""#);
-        line.ip(&text);
-        if second.nat.is_some_and(|(other, _)| other == nat) {
-            line.put(br#""]}"#);
-            return;
-        }
-    }
-    if let Some((_, text)) = second.nat.filter(|(nat, _)| ![src, dst].contains(nat)) {
-        line.put(br#"",""#);
-        line.ip(&text);
-    }
-    line.put(br#""]}"#);
-}
-
-/// The addresses of an end.
-struct Side {
-    own: Address,
-    /// The one on the other side of a translation, if there is one.
-    nat: Option<(IpAddr, Address)>,
-}
-
-/// Appends an end behind its first quote; the object is left open.
-#[inline(always)]
-fn put_side(
-    line: &mut Line<'_>,
-    ip: IpAddr,
-    port: Option<u16>,
-    other: Option<(IpAddr, u16)>,
-) -> Side {
-    let own = Address::new(ip);
-    line.ip(&own);
-    line.put(br#"","ip":""#);
-    line.ip(&own);
-    match port {
-        Some(port) => {
-            line.put(br#"","port":"#);
-            line.dec(port);
-        }
-        None => line.put(b"\""),
-    }
-    let Some((nat, other)) = translated((ip, port), other) else { return Side { own, nat: None } };
-    line.put(br#","nat":{"ip":""#);
-    let text = Address::new(nat);
-    line.ip(&text);
-    match other {
-        Some(other) => {
-            line.put(br#"","port":"#);
-            line.dec(other);
-            line.put(b"}");
-        }
-        None => line.put(br#""}"#),
-    }
-    Side { own, nat: Some((nat, text)) }
 }

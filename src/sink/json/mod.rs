@@ -26,7 +26,7 @@ use super::page::Page;
 use crate::event::{Event, Frame};
 use crate::filter::Filter;
 use crate::glance::Glance;
-use crate::text::line::{Room, SIZE};
+use crate::text::line::Room;
 use crate::text::{Integer, push_dec, push_ipv4, push_ipv6};
 use crate::time::Clock;
 use crate::wire::state::State;
@@ -53,7 +53,7 @@ impl Json {
     pub fn new(origin: Origin, filter: Filter) -> Self {
         let source = plain::source(&origin);
         let clock = Clock::new(TimeZone::UTC);
-        let room = Box::new([0; SIZE]);
+        let room = Box::default();
         Self { origin, clock, filter, headers: Memo::new(), source, room }
     }
 }

@@ -7,7 +7,7 @@ use crate::event::Frame;
 use crate::glance::Glance;
 use crate::packet::{Icmp, TcpFlags, proto};
 use crate::pf::Family;
-use crate::text::line::{Address, Line, Port, Room};
+use crate::text::line::{Line, Port, Room};
 use crate::time::Clock;
 use crate::wire::pflog::Pflog;
 
@@ -81,7 +81,7 @@ fn put_ends(line: &mut Line<'_>, frame: &Frame<'_>, glance: &Glance<'_>) {
     let (first_port, second_port) = (Port::new(sport), Port::new(dport));
     if let Some((other, family)) = other.and_then(|other| Some((other, other.family?))) {
         let (saddr, daddr) = (address(other.saddr, family), address(other.daddr, family));
-        let (first, second) = (Address::new(saddr), Address::new(daddr));
+        let (first, second) = (line.address(saddr), line.address(daddr));
         line.put(br#","saddr":""#);
         line.ip(&first);
         line.put(br#"","daddr":""#);
@@ -91,14 +91,16 @@ fn put_ends(line: &mut Line<'_>, frame: &Frame<'_>, glance: &Glance<'_>) {
         line.put(br#","dport":"#);
         line.port(&if other.dport == dport { second_port } else { Port::new(other.dport) });
         begin(line);
-        line.ip(&if src == saddr { first } else { Address::new(src) });
+        let first = if src == saddr { first } else { line.address(src) };
+        line.ip(&first);
         line.put(br#"","dst":""#);
-        line.ip(&if dst == daddr { second } else { Address::new(dst) });
+        let second = if dst == daddr { second } else { line.address(dst) };
+        line.ip(&second);
     } else {
         begin(line);
-        line.ip(&Address::new(src));
+        line.addr(src);
         line.put(br#"","dst":""#);
-        line.ip(&Address::new(dst));
+        line.addr(dst);
     }
     match glance.proto {
         proto::TCP => line.put(br#"","proto":"tcp","proto_num":6"#),

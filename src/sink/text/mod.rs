@@ -55,7 +55,7 @@ use crate::packet::{Packet, proto};
 use crate::sink::Sink;
 use crate::sink::memo::{Memo, Write};
 use crate::sink::page::Page;
-use crate::text::line::{Line, Room, SIZE};
+use crate::text::line::{Line, Room};
 use crate::text::{push_escaped, push_ip};
 use crate::time::{Clock, Precision, TimeStyle, Timestamp};
 use crate::wire::state::{End, Ids};
@@ -100,7 +100,7 @@ pub struct Text {
 impl Text {
     /// A renderer that shows times of this zone.
     pub fn new(options: Options, zone: TimeZone) -> Self {
-        let room = Box::new([0; SIZE]);
+        let room = Box::default();
         Self { options, clock: Clock::new(zone), headers: Memo::new(), room }
     }
 }

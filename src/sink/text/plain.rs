@@ -8,7 +8,7 @@ use crate::packet::{Ports, proto};
 use crate::pf::Family;
 use crate::sink::page::Page;
 use crate::sink::text::{Options, ipsec, tcp};
-use crate::text::line::{Address, Line};
+use crate::text::line::Line;
 
 const UDP_HEADER_LEN: usize = 8;
 
@@ -75,11 +75,11 @@ impl Flow<'_> {
             Some(Family::Inet6) => line.put(b"IP6 "),
             None => {}
         }
-        line.ip(&Address::new(self.src));
+        line.addr(self.src);
         line.put(b".");
         line.dec(self.ports.src);
         line.put(b" > ");
-        line.ip(&Address::new(self.dst));
+        line.addr(self.dst);
         line.put(b".");
         line.dec(self.ports.dst);
         line.put(b": ");
