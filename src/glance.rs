@@ -217,10 +217,6 @@ impl<'a> Glance<'a> {
         let extensions = behind.saturating_sub(self.header_len);
         let (extensions, payload) = rest.split_at_checked(extensions).unwrap_or((rest, &[]));
         let frag = self.frag();
-        let transport = match frag {
-            Some(Frag { offset: 1.., .. }) => Transport::None,
-            _ => Transport::parse(self.proto, payload),
-        };
         let ip = Ip {
             family: self.family,
             header,
@@ -234,7 +230,18 @@ impl<'a> Glance<'a> {
         };
         let payload_len = self.len.saturating_sub(behind);
         let (bytes, len) = (self.ip, self.wire_len);
-        Packet { bytes, len, ip, ah: None, payload, payload_len, transport }
+        Packet {
+            bytes,
+            len,
+            ip,
+            ah: None,
+            payload,
+            payload_len,
+            transport: match frag {
+                Some(Frag { offset: 1.., .. }) => Transport::None,
+                _ => Transport::parse(self.proto, payload),
+            },
+        }
     }
 
     /// The addresses on the other side of a translation, where the header has room for them.
@@ -248,6 +255,40 @@ impl<'a> Glance<'a> {
         let mut other = pflog::openbsd_other(header)?;
         other.place(af.into(), Some(self.family));
         Some(other)
+    }
+
+    /// All that tells the packet's flow from others, in words: addresses, protocol, ports, ICMP's type and
+    /// code.
+    #[inline]
+    pub fn flow_words(&self) -> [u64; 5] {
+        let word = |bytes: [u8; 8]| u64::from_ne_bytes(bytes);
+        let [a, b, c, d] = match self.family {
+            Family::Inet => {
+                let header = self.ip.first_chunk::<IPV4_LEN>();
+                [
+                    word(
+                        header.and_then(|header| header.last_chunk().copied()).unwrap_or_default(),
+                    ),
+                    0,
+                    0,
+                    0,
+                ]
+            }
+            Family::Inet6 => {
+                let header = self.ip.first_chunk::<IPV6_LEN>();
+                let (words, _) = header.map_or(&[][..], |header| header).as_chunks();
+                words.last_chunk().map_or([0; 4], |words| words.map(word))
+            }
+        };
+        let (src, dst) = self.ports.map_or((0, 0), |ports| (ports.src, ports.dst));
+        let icmp = self.icmp();
+        let (kind, code) = icmp.map_or((0, None), |icmp| (icmp.kind, icmp.code));
+        let marks = u8::from(self.family == Family::Inet)
+            | u8::from(self.ports.is_some()) << 1
+            | u8::from(icmp.is_some()) << 2
+            | u8::from(code.is_some()) << 3;
+        let ([e, f], [g, h]) = (src.to_be_bytes(), dst.to_be_bytes());
+        [a, b, c, d, word([e, f, g, h, self.proto, marks, kind, code.unwrap_or_default()])]
     }
 
     /// All that [`other`](Self::other) depends on but the packet's family; zeros where there is none.

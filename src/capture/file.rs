@@ -19,7 +19,7 @@ use super::{Batch, Interface, Record, Records};
 
 /// Bytes read into a batch: enough to make the cost of a batch small, little enough that they, and
 /// what is rendered of them (six times as much as ECS), stay in a processor's second-level cache.
-const CHUNK: usize = 64 * 1024;
+const CHUNK: usize = 128 * 1024;
 
 /// What [`File::fill`] came to.
 #[derive(Debug)]

@@ -110,17 +110,18 @@ impl Selection {
         let tunnels = self.tunnels.as_ref().map(Tunnels::now);
         for ((at, interface, frame), record) in batch.frames().zip(&batch.records) {
             let writer = writers.get(at).copied().unwrap_or_else(|| Writer::new(interface.order));
+            // By reference: what was just written in small pieces is not moved in large ones.
             if (asks || enough)
-                && let Some(glance) = Glance::of(&frame, writer)
+                && let Some(glance) = &Glance::of(&frame, writer)
             {
                 // Such a record is never one that cannot be decoded.
-                if asks && !self.filter.matches_glance(&frame, &glance) {
+                if asks && !self.filter.matches_glance(&frame, glance) {
                     continue;
                 }
                 if !wanted(frame.ts) {
                     continue;
                 }
-                if enough && take(Seen::Glance(&frame, &glance)) {
+                if enough && take(Seen::Glance(&frame, glance)) {
                     taken += 1;
                     continue;
                 }

@@ -101,7 +101,7 @@ impl TcpFlags {
     }
 
     /// The same and how long it is.
-    #[inline]
+    #[inline(always)]
     pub fn letters(self) -> ([u8; 16], usize) {
         let [high, low] = self.0.to_be_bytes();
         let low = LETTERS.get(usize::from(low)).copied().unwrap_or_default();

@@ -44,7 +44,7 @@ pub struct Namer {
 }
 
 /// A tuple in five words, which are sooner compared; of no tuple all are 0.
-pub(super) type Key = [u64; 5];
+type Key = [u64; 5];
 
 impl Namer {
     /// One that has named nothing yet.
@@ -64,10 +64,9 @@ impl Namer {
     #[inline]
     pub fn name(&mut self, tuple: &Tuple) -> Option<&[u8; NAME]> {
         let key = tuple.key();
-        let set = self
-            .kept
-            .get_mut(place(&key, KEPT / PLACES) * PLACES..)?
-            .first_chunk_mut::<PLACES>()?;
+        let [high, low, ..] = mixed(&key).to_be_bytes();
+        let set = usize::from(u16::from_be_bytes([high, low])) % (KEPT / PLACES);
+        let set = self.kept.get_mut(set * PLACES..)?.first_chunk_mut::<PLACES>()?;
         let at = match set.iter().position(|(known, _)| differing(known, &key) == 0) {
             Some(at) => at,
             None => {
@@ -129,7 +128,7 @@ impl Tuple {
 
     /// All that is in it. Never 0, as a mark of what is there is always set.
     #[inline]
-    pub(super) fn key(&self) -> Key {
+    fn key(&self) -> Key {
         let halves = |addr: IpAddr| match addr {
             IpAddr::V4(addr) => [0, u64::from(addr.to_bits())],
             IpAddr::V6(addr) => addr
@@ -155,20 +154,19 @@ impl Tuple {
     }
 }
 
-/// Which of so many sets a tuple belongs to.
+/// A number of which any bits tell tuples apart.
 #[inline]
-pub(super) fn place([a, b, c, d, rest]: &Key, sets: usize) -> usize {
+pub(super) fn mixed([a, b, c, d, rest]: &[u64; 5]) -> u64 {
     let sum = (a ^ b)
         .wrapping_mul(0x9e37_79b9_7f4a_7c15)
         .wrapping_add((c ^ d).wrapping_mul(0xbf58_476d_1ce4_e5b9))
         .wrapping_add(rest ^ rest >> 29);
-    let [high, low, ..] = sum.wrapping_mul(0x94d0_49bb_1331_11eb).to_be_bytes();
-    usize::from(u16::from_be_bytes([high, low])) % sets
+    sum.wrapping_mul(0x94d0_49bb_1331_11eb)
 }
 
 /// The bits in which they differ, without a branch for each word.
 #[inline]
-pub(super) fn differing(one: &Key, other: &Key) -> u64 {
+pub(super) fn differing(one: &[u64; 5], other: &[u64; 5]) -> u64 {
     one.iter().zip(other).fold(0, |all, (a, b)| all | (a ^ b))
 }
 

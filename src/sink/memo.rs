@@ -3,13 +3,14 @@
 //!
 //! Only what depends on nothing but the header may be kept: its bytes up to where OpenBSD's
 //! addresses begin, and what was concluded from the records before ([`Writer`]: systems and byte
-//! order). Some slots are a header's by its hash, and have those that came last: a wrong guess costs the
-//! time of writing, never a wrong line.
+//! order).
 #![forbid(unsafe_code)]
 
 use crate::decode::decode;
 use crate::event::{Event, Frame};
 use crate::glance::Glance;
+use crate::sink::ways::Ways;
+use crate::text::line::Piece;
 use crate::wire::ByteOrder;
 use crate::wire::pflog::Pflog;
 use crate::wire::writer::Writer;
@@ -18,8 +19,6 @@ use crate::wire::writer::Writer;
 const SLOTS: usize = 256;
 /// Bytes that a slot has room for from its first header on, so that a later one costs no allocation.
 const USUAL_LEN: usize = 1024;
-/// Slots that a header may be in.
-const WAYS: usize = 4;
 
 /// Where OpenBSD's header goes on with addresses and ports (`saddr`).
 const BEFORE_ADDRESSES: usize = 64;
@@ -32,8 +31,7 @@ const WORDS: usize = 9;
 #[derive(Debug)]
 pub(super) struct Memo<const PIECES: usize> {
     slots: Box<[Pieces<PIECES>]>,
-    /// Which slot of a full set is next.
-    next: usize,
+    ways: Ways,
 }
 
 /// What was written of one header.
@@ -54,13 +52,11 @@ struct Key {
     head: [u64; WORDS],
     /// What is known of its [`Writer`].
     writer: u64,
-    /// Of what most headers differ by.
-    sum: u64,
 }
 
 impl Key {
     /// Of no header.
-    const NONE: Self = Self { head: [0; WORDS], writer: 0, sum: 0 };
+    const NONE: Self = Self { head: [0; WORDS], writer: 0 };
 
     #[inline(always)]
     fn new(frame: &[u8], writer: Writer) -> Self {
@@ -80,16 +76,7 @@ impl Key {
                 words.zip(bytes).for_each(|(word, bytes)| *word = u64::from_le_bytes(*bytes));
             }
         }
-        key.sum = key.sum();
         key
-    }
-
-    /// True if it is the other. One with the same sum nearly always is: no branch for each word.
-    #[inline(always)]
-    fn is(&self, other: &Self) -> bool {
-        let words = self.head.iter().zip(&other.head);
-        self.sum == other.sum
-            && words.fold(self.writer ^ other.writer, |all, (a, b)| all | (a ^ b)) == 0
     }
 
     /// By action, reason and interface, rule, user and direction; the anchor's name does not
@@ -106,11 +93,11 @@ impl Key {
         (sum ^ sum >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
-    /// Its first slot.
+    /// True if it is the other, without a branch for each word.
     #[inline(always)]
-    fn set(&self) -> usize {
-        let [highest, ..] = self.sum.to_be_bytes();
-        usize::from(highest) % (SLOTS / WAYS) * WAYS
+    fn is(&self, other: &Self) -> bool {
+        let words = self.head.iter().zip(&other.head);
+        words.fold(self.writer ^ other.writer, |all, (a, b)| all | (a ^ b)) == 0
     }
 }
 
@@ -118,7 +105,7 @@ impl<const PIECES: usize> Memo<PIECES> {
     /// One that has kept nothing yet.
     pub(super) fn new() -> Self {
         let empty = Pieces { key: Key::NONE, text: Vec::new(), ends: [0; PIECES] };
-        Self { slots: vec![empty; SLOTS].into_boxed_slice(), next: 0 }
+        Self { slots: vec![empty; SLOTS].into_boxed_slice(), ways: Ways::new(SLOTS) }
     }
 
     /// What `write` appends of the record's header, piece by piece. It must depend on nothing but
@@ -130,19 +117,19 @@ impl<const PIECES: usize> Memo<PIECES> {
         glance: &Glance<'_>,
         write: [Write<'_>; PIECES],
     ) -> Option<&Pieces<PIECES>> {
+        let Self { slots, ways } = self;
         let key = Key::new(frame.data, glance.writer);
-        let set = self.slots.get_mut(key.set()..)?.first_chunk_mut::<WAYS>()?;
-        let at = match set.iter().position(|slot| slot.key.is(&key)) {
+        let sum = key.sum();
+        let is = |at: usize| slots.get(at).is_some_and(|slot| slot.key.is(&key));
+        let at = match ways.find(sum, is) {
             Some(at) => at,
             None => {
-                self.next = self.next.wrapping_add(1);
-                let empty = set.iter().position(|slot| slot.key.is(&Key::NONE));
-                let at = empty.unwrap_or(self.next % WAYS);
-                set.get_mut(at)?.fill(key, (frame, glance.writer), write)?;
+                let at = ways.take(sum);
+                slots.get_mut(at)?.fill(key, (frame, glance.writer), write)?;
                 at
             }
         };
-        set.get(at)
+        slots.get(at)
     }
 }
 
@@ -164,15 +151,18 @@ impl<const PIECES: usize> Pieces<PIECES> {
             write(&event, header, &mut self.text);
             *end = self.text.len();
         }
+        // So that short ones are copied by a fixed size.
+        self.text.extend([0; Piece::SHORT]);
         Some(())
     }
 
     /// The pieces in their order.
     #[inline]
-    pub(super) fn all(&self) -> [&[u8]; PIECES] {
+    pub(super) fn all(&self) -> [Piece<'_>; PIECES] {
         let mut start = 0;
         self.ends.map(|end| {
-            let piece = self.text.get(start..end).unwrap_or_default();
+            let piece =
+                Piece::new(self.text.get(start..).unwrap_or_default(), end.saturating_sub(start));
             start = end;
             piece
         })

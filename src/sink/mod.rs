@@ -23,6 +23,7 @@ pub mod status;
 mod subject;
 pub mod text;
 pub mod vici;
+mod ways;
 
 /// A renderer of events. Each worker has one of its own.
 pub trait Sink: Send {

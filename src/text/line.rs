@@ -90,6 +90,32 @@ fn long(n: u64) -> ([u8; 32], usize) {
     (text, len)
 }
 
+/// A piece of text that is ready.
+#[derive(Debug, Clone, Copy)]
+pub struct Piece<'t> {
+    /// It, and what stands behind it.
+    text: &'t [u8],
+    len: usize,
+}
+
+impl<'t> Piece<'t> {
+    /// Up to this length it is copied by a fixed size, if as much stands there: the length of a
+    /// copy of any size is found out by branches that all pieces share.
+    pub const SHORT: usize = 64;
+
+    /// The first `len` bytes of a text.
+    #[inline(always)]
+    pub const fn new(text: &'t [u8], len: usize) -> Self {
+        Self { text, len }
+    }
+
+    /// It alone.
+    #[inline]
+    pub fn bytes(&self) -> &'t [u8] {
+        self.text.get(..self.len).unwrap_or(self.text)
+    }
+}
+
 impl<'r> Line<'r> {
     /// A line without a piece.
     #[inline(always)]
@@ -150,6 +176,15 @@ impl<'r> Line<'r> {
                 self.len = end;
             }
             None => self.len = SIZE + 1,
+        }
+    }
+
+    /// Appends a piece that is ready.
+    #[inline(always)]
+    pub fn piece(&mut self, piece: &Piece<'_>) {
+        match piece.text.first_chunk::<{ Piece::SHORT }>() {
+            Some(text) if piece.len <= Piece::SHORT => self.some(text, piece.len),
+            _ => self.bytes(piece.bytes()),
         }
     }
 
@@ -289,10 +324,17 @@ mod tests {
         line.put(b" ");
         line.dec(-5_i32);
         line.part((*b" part", 3));
+        line.piece(&Piece::new(b" piece", 4));
+        line.piece(&Piece::new(&[b'='; 200], Piece::SHORT));
+        line.piece(&Piece::new(&[b'-'; 200], 100));
         line.bytes(b" bytes ");
         line.hex(b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\xff\xfe\xfd\xfc\xfb");
-        let expected = "from 2001:db8::1 or 192.0.2.255 again 2001:db8::1 ::: 0,9,10,99,100,255,065535 0 \
-            99999999 18446744073709551615 100000000 10000000000000000 -5 pa bytes 000102030405060708090afffefdfcfb";
+        let (equals, dashes) = ("=".repeat(64), "-".repeat(100));
+        let expected = format!(
+            "from 2001:db8::1 or 192.0.2.255 again 2001:db8::1 ::: 0,9,10,99,100,255,065535 0 \
+            99999999 18446744073709551615 100000000 10000000000000000 -5 pa pie\
+            {equals}{dashes} bytes 000102030405060708090afffefdfcfb"
+        );
         assert_eq!(line.len(), expected.len());
         assert_eq!(line.text(), Some(expected.as_bytes()));
     }

@@ -7,15 +7,14 @@ use std::net::IpAddr;
 use crate::event::Frame;
 use crate::glance::Glance;
 use crate::packet::proto;
-use crate::sink::community::{Key, Namer, Tuple, differing, place};
+use crate::sink::community::{Namer, Tuple, differing, mixed};
 use crate::sink::site::Site;
 use crate::sink::subject::{others, translated};
-use crate::text::line::{Address, Line};
+use crate::sink::ways::Ways;
+use crate::text::line::{Address, Line, Piece};
 
 /// Flows that are kept.
 const SLOTS: usize = 256;
-/// Slots that a flow may be in.
-const WAYS: usize = 4;
 /// Bytes of a slot: nearly all flows of IPv6 have room.
 const SIZE: usize = 512;
 
@@ -23,8 +22,7 @@ const SIZE: usize = 512;
 #[derive(Debug)]
 pub(super) struct Flows {
     slots: Box<[Slot]>,
-    /// Which slot of a set is next.
-    next: usize,
+    ways: Ways,
     /// Names those that are not kept.
     pub(super) namer: Namer,
 }
@@ -32,13 +30,14 @@ pub(super) struct Flows {
 /// Address and port of an end.
 type End = (IpAddr, Option<u16>);
 
+/// What tells a flow from others: its own words, and what pf's header has of the other side of a
+/// translation. Of no flow both are 0.
+type Key = [[u64; 5]; 2];
+
 /// What was written of one flow.
 #[derive(Debug, Clone)]
 struct Slot {
-    /// Of the packet itself.
     key: Key,
-    /// What pf's header has of the other side of a translation.
-    other: [u64; 5],
     /// Members of `network` up to the direction, where the site's networks tell it.
     network: usize,
     /// Where the two ends stop, which follow.
@@ -48,16 +47,16 @@ struct Slot {
 
 impl Slot {
     /// One that has no flow.
-    const EMPTY: Self = Self { key: [0; 5], other: [0; 5], network: 0, ends: 0, text: [0; SIZE] };
+    const EMPTY: Self = Self { key: [[0; 5]; 2], network: 0, ends: 0, text: [0; SIZE] };
 
     /// Keeps what was written of a flow, if there is room for it.
-    fn fill(&mut self, (key, other): (Key, [u64; 5]), network: &[u8], ends: &[u8]) -> Option<()> {
+    fn fill(&mut self, key: Key, network: &[u8], ends: &[u8]) -> Option<()> {
         self.key = Self::EMPTY.key;
         let (first, rest) = self.text.split_at_mut_checked(network.len())?;
         first.copy_from_slice(network);
         rest.get_mut(..ends.len())?.copy_from_slice(ends);
         (self.network, self.ends) = (network.len(), network.len().wrapping_add(ends.len()));
-        (self.key, self.other) = (key, other);
+        self.key = key;
         Some(())
     }
 }
@@ -66,7 +65,7 @@ impl Flows {
     /// None is kept yet.
     pub(super) fn new() -> Self {
         let slots = vec![Slot::EMPTY; SLOTS].into_boxed_slice();
-        Self { slots, next: 0, namer: Namer::new() }
+        Self { slots, ways: Ways::new(SLOTS), namer: Namer::new() }
     }
 
     /// Appends the rest of `network`, and the two ends. `through` is the direction where the site's
@@ -77,25 +76,28 @@ impl Flows {
         line: &mut Line<'_>,
         site: &Site,
         (frame, glance): (&Frame<'_>, &Glance<'_>),
-        through: &[u8],
+        through: &Piece<'_>,
     ) {
-        let ports = glance.ports.map(|ports| (ports.src, ports.dst));
-        let (src, dst, proto) = (glance.src, glance.dst, glance.proto);
-        let tuple = Tuple { src, dst, proto, ports, icmp: glance.icmp() };
-        let key = (tuple.key(), glance.other_words(frame));
-        let first = place(&key.0, SLOTS / WAYS).wrapping_mul(WAYS);
-        let set = self.slots.get_mut(first..).and_then(<[Slot]>::first_chunk_mut::<WAYS>);
-        let Some(set) = set else { return };
-        let is_known =
-            |slot: &&Slot| differing(&slot.key, &key.0) == 0 && differing(&slot.other, &key.1) == 0;
-        if let Some(slot) = set.iter().find(is_known) {
+        let Self { slots, ways, namer } = self;
+        let key = [glance.flow_words(), glance.other_words(frame)];
+        let sum = mixed(&key[0]);
+        let is = |at: usize| {
+            let slot = slots.get(at);
+            slot.is_some_and(|slot| {
+                differing(&slot.key[0], &key[0]) | differing(&slot.key[1], &key[1]) == 0
+            })
+        };
+        if let Some(slot) = ways.find(sum, is).and_then(|at| slots.get(at)) {
             line.bytes(slot.text.get(..slot.network).unwrap_or_default());
             put_bytes(line, through, glance.len);
             line.bytes(slot.text.get(slot.network..slot.ends).unwrap_or_default());
             return;
         }
+        let ports = glance.ports.map(|ports| (ports.src, ports.dst));
+        let (src, dst, proto) = (glance.src, glance.dst, glance.proto);
+        let tuple = Tuple { src, dst, proto, ports, icmp: glance.icmp() };
         let start = line.len();
-        put_network(line, site, &mut self.namer, &tuple);
+        put_network(line, site, namer, &tuple);
         let middle = line.len();
         put_bytes(line, through, glance.len);
         let behind = line.len();
@@ -103,8 +105,7 @@ impl Flows {
         if let Some(text) = line.text()
             && let (Some(network), Some(ends)) = (text.get(start..middle), text.get(behind..))
         {
-            self.next = self.next.wrapping_add(1);
-            let slot = set.get_mut(self.next % WAYS);
+            let slot = slots.get_mut(ways.take(sum));
             // What has no room is written anew for each packet.
             let _ = slot.and_then(|slot| slot.fill(key, network, ends));
         }
@@ -151,8 +152,8 @@ fn put_network(line: &mut Line<'_>, site: &Site, namer: &mut Namer, tuple: &Tupl
 
 /// Appends the direction, where the site's networks do not tell it, and how long the packet is.
 #[inline(always)]
-fn put_bytes(line: &mut Line<'_>, through: &[u8], len: usize) {
-    line.bytes(through);
+fn put_bytes(line: &mut Line<'_>, through: &Piece<'_>, len: usize) {
+    line.piece(through);
     line.put(br#","bytes":"#);
     line.dec(len);
 }

@@ -15,7 +15,7 @@ use crate::sink::json::{
 };
 use crate::sink::memo::Memo;
 use crate::sink::subject::direction;
-use crate::text::line::{Line, Room};
+use crate::text::line::{Line, Piece, Room};
 use crate::time::{Precision, Timestamp};
 
 /// Members that depend on nothing but a pf header and the source, in their order. What is opened in
@@ -23,17 +23,17 @@ use crate::time::{Precision, Timestamp};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ready<'m> {
     /// The schema's version, and `event` up to what depends on the record.
-    verdict: &'m [u8],
+    verdict: Piece<'m>,
     /// The end of `event`, who tells of it, the rule, and `network` up to IP's version.
-    observer: &'m [u8],
+    observer: Piece<'m>,
     /// pf's direction in ECS's words, where the site's networks are not known.
-    through: &'m [u8],
+    through: Piece<'m>,
     /// Who owns the socket, and of a file `log` up to the record's offset.
-    owner: &'m [u8],
+    owner: Piece<'m>,
     /// The tags, and `pf` up to its first number.
-    tags: &'m [u8],
+    tags: Piece<'m>,
     /// The rest of what pf's header says.
-    pf: &'m [u8],
+    pf: Piece<'m>,
 }
 
 /// The members of a record's header.
@@ -109,7 +109,7 @@ pub(super) fn push(
     line.put(br#"{"@timestamp":""#);
     documents.clock.put_rfc3339(&mut line, frame.ts, frame.precision);
     line.put(b"\"");
-    line.bytes(ready.verdict);
+    line.piece(&ready.verdict);
     if let Some(iface) = frame.iface {
         documents.provider.clear();
         push_members(&mut documents.provider, |e| e.bytes(key!("provider"), iface));
@@ -126,21 +126,21 @@ pub(super) fn push(
         documents.other.put_rfc3339(&mut line, Timestamp::now(), Precision::Micros);
         line.put(b"\"");
     }
-    line.bytes(ready.observer);
-    flows.put(&mut line, &documents.site, (frame, glance), ready.through);
-    line.bytes(ready.owner);
+    line.piece(&ready.observer);
+    flows.put(&mut line, &documents.site, (frame, glance), &ready.through);
+    line.piece(&ready.owner);
     if matches!(documents.origin, Origin::File(_)) {
         line.dec(frame.offset);
         line.put(b"}");
     }
-    line.bytes(ready.tags);
+    line.piece(&ready.tags);
     line.dec(frame.data.len());
     line.put(br#","len":"#);
     line.dec(frame.len);
     if frame.is_truncated() {
         line.put(br#","truncated":true"#);
     }
-    line.bytes(ready.pf);
+    line.piece(&ready.pf);
     line.put(br#","ttl":"#);
     line.octet(glance.ttl());
     put_frag_off(&mut line, glance);

@@ -86,7 +86,7 @@ impl Sink for Json {
         }
         page.begin(frame.ts);
         let out = &mut page.text;
-        if plain::push(out, room, frame, glance, header, source, clock).is_none() {
+        if plain::push(out, room, frame, glance, &header, source, clock).is_none() {
             return false;
         }
         page.end();

@@ -7,7 +7,7 @@ use crate::event::Frame;
 use crate::glance::Glance;
 use crate::packet::{Icmp, TcpFlags, proto};
 use crate::pf::Family;
-use crate::text::line::{Line, Port, Room};
+use crate::text::line::{Line, Piece, Port, Room};
 use crate::time::Clock;
 use crate::wire::pflog::Pflog;
 
@@ -34,7 +34,7 @@ pub(super) fn push(
     room: &mut Room,
     frame: &Frame<'_>,
     glance: &Glance<'_>,
-    header: &[u8],
+    header: &Piece<'_>,
     source: &[u8],
     clock: &mut Clock,
 ) -> Option<()> {
@@ -51,7 +51,7 @@ pub(super) fn push(
     if frame.is_truncated() {
         line.put(br#","truncated":true"#);
     }
-    line.bytes(header);
+    line.piece(header);
     put_ends(&mut line, frame, glance);
     line.put(br#","ttl":"#);
     line.octet(glance.ttl());

@@ -26,6 +26,16 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     page.depth -= 1;
 }
 
+/// Appends what follows the addresses of a whole packet whose IP header is unremarkable.
+pub(super) fn push_behind(page: &mut Page, packet: &Packet<'_>, options: &Options) {
+    page.depth += 1;
+    match packet.ip.family {
+        Family::Inet => push_transport(page, packet, options),
+        Family::Inet6 => ip6::push_behind(page, packet, options),
+    }
+    page.depth -= 1;
+}
+
 /// Appends the packet in `bytes`, of which there were `len`. The family is what stands before it
 /// says; what stands in it counts, but for a version that is neither.
 pub(super) fn push_inner(

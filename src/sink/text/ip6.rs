@@ -43,7 +43,14 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
         ip::push_addresses(out, packet, options);
         put!(out, ": ");
     }
-    if push_extensions(out, packet, next, payload_len, options) {
+    push_behind(page, packet, options);
+}
+
+/// Appends what follows the addresses, or the header where they are shown later.
+pub(super) fn push_behind(page: &mut Page, packet: &Packet<'_>, options: &Options) {
+    let (length, next) = (be16(packet.bytes, 4), byte(packet.bytes, 6));
+    let (length, next) = (length.unwrap_or_default(), next.unwrap_or(proto::NONE));
+    if push_extensions(&mut page.text, packet, next, length.into(), options) {
         push_transport(page, packet, options);
     }
 }

@@ -55,7 +55,7 @@ use crate::packet::{Packet, proto};
 use crate::sink::Sink;
 use crate::sink::memo::{Memo, Write};
 use crate::sink::page::Page;
-use crate::text::line::{Line, Room};
+use crate::text::line::{Line, Piece, Room};
 use crate::text::{push_escaped, push_ip};
 use crate::time::{Clock, Precision, TimeStyle, Timestamp};
 use crate::wire::state::{End, Ids};
@@ -134,19 +134,19 @@ impl Sink for Text {
         if options.verbose > 0 || options.dump.is_some() || frame.flow.is_some() {
             return false;
         }
-        let header: &[u8] = if options.link {
+        let header = if options.link {
             let write: Write<'_> = &|_, header, out| pflog::push(out, header, None, None, options);
             let Some(kept) = self.headers.get(frame, glance, [write]) else { return false };
             let [header] = kept.all();
             header
         } else {
-            &[]
+            Piece::new(&[], 0)
         };
         begin(page, &mut self.clock, frame.ts, options);
         let mut line = Line::new(&mut self.room);
-        line.bytes(header);
+        line.piece(&header);
         if !plain::push(page, &mut line, glance, options) {
-            page.text.extend_from_slice(header);
+            page.text.extend_from_slice(header.bytes());
             page.sync = false;
             ip::push(page, &glance.packet(), options);
         }

@@ -1,5 +1,5 @@
-//! UDP and TCP of plain records, straight from where they stand: what the printers of whole packets
-//! write, for a packet that has nothing unusual about it.
+//! UDP and TCP of plain records, and the addresses of others, straight from where they stand: what the
+//! printers of whole packets write, for a packet that has nothing unusual about it.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use crate::glance::Glance;
 use crate::packet::{Ports, proto};
 use crate::pf::Family;
 use crate::sink::page::Page;
-use crate::sink::text::{Options, ipsec, tcp};
+use crate::sink::text::{Options, ip, ipsec, tcp};
 use crate::text::line::Line;
 
 const UDP_HEADER_LEN: usize = 8;
@@ -35,10 +35,17 @@ pub(super) fn push(
     glance: &Glance<'_>,
     options: &Options,
 ) -> bool {
-    let Some(ports) = glance.ports.filter(|_| options.names.is_none()) else { return false };
+    if options.names.is_some() || glance.wire_len < glance.len {
+        return false;
+    }
+    let frag = glance.frag();
+    if !ip::has_ends(glance.named) {
+        let is_later = glance.family == Family::Inet && frag.is_some_and(|frag| frag.offset > 0);
+        return !is_later && push_other(page, line, glance, options).is_some();
+    }
+    let Some(ports) = glance.ports else { return false };
     let (bytes, behind) = glance.bytes();
-    let is_fragment = glance.frag().is_some_and(|frag| frag.is_fragment());
-    if behind != glance.header_len || glance.wire_len < glance.len || is_fragment {
+    if behind != glance.header_len || frag.is_some_and(|frag| frag.is_fragment()) {
         return false;
     }
     let Some(payload) = bytes.get(behind..) else { return false };
@@ -49,6 +56,35 @@ pub(super) fn push(
         proto::UDP => push_udp(page, line, &flow).is_some(),
         proto::TCP => tcp::push_plain(page, line, &flow, options).is_some(),
         _ => false,
+    }
+}
+
+/// A packet of another protocol: its addresses from here, and what its printer writes behind them.
+#[inline(always)]
+fn push_other(
+    page: &mut Page,
+    line: &mut Line<'_>,
+    glance: &Glance<'_>,
+    options: &Options,
+) -> Option<()> {
+    if !options.link {
+        put_version(line, glance.family);
+    }
+    line.addr(glance.src);
+    line.put(b" > ");
+    line.addr(glance.dst);
+    line.put(b": ");
+    page.text.extend_from_slice(line.text()?);
+    page.sync = false;
+    ip::push_behind(page, &glance.packet(), options);
+    Some(())
+}
+
+#[inline(always)]
+fn put_version(line: &mut Line<'_>, family: Family) {
+    match family {
+        Family::Inet => line.put(b"IP "),
+        Family::Inet6 => line.put(b"IP6 "),
     }
 }
 
@@ -70,10 +106,8 @@ impl Flow<'_> {
     /// Appends `SRC.PORT > DST.PORT: `.
     #[inline(always)]
     pub(super) fn put_ends(&self, line: &mut Line<'_>) {
-        match self.family {
-            Some(Family::Inet) => line.put(b"IP "),
-            Some(Family::Inet6) => line.put(b"IP6 "),
-            None => {}
+        if let Some(family) = self.family {
+            put_version(line, family);
         }
         line.addr(self.src);
         line.put(b".");
