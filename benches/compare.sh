@@ -9,7 +9,9 @@
 #                                 a pipe, and is never a file
 #   PFSCOPE=FILE                  holds this program against the others, and builds none
 #
-# Times are wall time, so that other work on the machine shows: let there be none. TZ is not set, as in
+# Times are wall time, so that other work on the machine shows: let there be none. Beside that of tcpdump
+# processor time is printed, where it shows less: a program of two threads waits for the processor that
+# comes last. TZ is not set, as in
 # a login shell: the C library then looks at /etc/localtime for each of tcpdump's packets. What tcpdump
 # takes with TZ=UTC is printed beside.
 set -euo pipefail
@@ -40,13 +42,15 @@ say "$(nproc) processors, load $(cut -d ' ' -f 1 /proc/loadavg 2>/dev/null || up
 "$input" updates "$records" >"$folder/updates"
 gzip -k "$folder/log"
 
-# once NAME COMMAND...: runs it, and notes how many microseconds it took.
+# once NAME COMMAND...: runs it, and notes how many microseconds it took, and how many of processors.
 once() {
-    local name=$1 start
+    local name=$1 start TIMEFORMAT='%3U %3S'
     shift
     start=${EPOCHREALTIME/./}
-    "$@" >/dev/null 2>>"$folder/errors" || { say "$* failed:"; cat "$folder/errors" >&2; exit 2; }
+    { time "$@" >/dev/null 2>>"$folder/errors"; } 2>"$folder/processor" ||
+        { say "$* failed:"; cat "$folder/errors" >&2; exit 2; }
     echo $((${EPOCHREALTIME/./} - start)) >>"$folder/$name.us"
+    awk '{ printf "%d\n", ($1 + $2) * 1e6 }' "$folder/processor" >>"$folder/$name.cpu.us"
 }
 
 # median NAME: of its rounds, without the first.
@@ -112,6 +116,11 @@ line '`summary F.gz`' '1 x `zcat F.gz`' 1 "$(ratio "$(median gz)" "$(median zcat
 line 'first line of 59 records, from the start' '5 ms' 5 "$(ratio "$(median start)" 1000)" ' ms'
 line '`summary`: 10 x the packets' '10 x the time, +-5 %' 10.5 \
     "$(ratio "$(median summary) - $(median empty)" "$(median tenth) - $(median empty)")" ''
+
+# Processor time has no budget.
+for work in text json ecs; do
+    echo "| \`$work\`: processor time | of tcpdump's | $(ratio "$(median $work.cpu)" "$(median tcpdump.cpu)") | |"
+done
 
 # peak COMMAND...: KiB resident at most.
 peak() { /usr/bin/time -f %M -o "$folder/peak" "$@" >/dev/null && tail -n 1 "$folder/peak"; }

@@ -170,13 +170,13 @@ struct Names {
 
 impl Names {
     /// Names the one document of a frame.
-    fn name_one(&mut self, frame: &Frame<'_>, page: &mut Page) {
+    fn name_one(&self, frame: &Frame<'_>, page: &mut Page) {
         let id = self.ids.line(&self.origin, frame, Line::Event);
         page.document(page.text.len(), id, frame.ts);
     }
 
     /// Names the documents of an event, whose text begins at `start`.
-    fn name(&mut self, event: &Event<'_>, start: usize, page: &mut Page) {
+    fn name(&self, event: &Event<'_>, start: usize, page: &mut Page) {
         let (frame, end) = (&event.frame, page.text.len());
         if start == end {
             return;

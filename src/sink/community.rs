@@ -55,19 +55,20 @@ impl Namer {
     /// Appends the flow's name; false, and nothing appended, where the packet does not tell enough.
     #[inline]
     pub fn push(&mut self, out: &mut Vec<u8>, tuple: &Tuple) -> bool {
-        let Some(name) = self.name(tuple) else { return false };
+        let Some((name, _)) = self.name(tuple) else { return false };
         out.extend_from_slice(name);
         true
     }
 
-    /// The flow's name, where the packet tells enough.
+    /// The flow's name, where the packet tells enough, and whether it was known.
     #[inline]
-    pub fn name(&mut self, tuple: &Tuple) -> Option<&[u8; NAME]> {
+    pub fn name(&mut self, tuple: &Tuple) -> Option<(&[u8; NAME], bool)> {
         let key = tuple.key();
         let [high, low, ..] = mixed(&key).to_be_bytes();
         let set = usize::from(u16::from_be_bytes([high, low])) % (KEPT / PLACES);
         let set = self.kept.get_mut(set * PLACES..)?.first_chunk_mut::<PLACES>()?;
-        let at = match set.iter().position(|(known, _)| differing(known, &key) == 0) {
+        let known = set.iter().position(|(known, _)| differing(known, &key) == 0);
+        let at = match known {
             Some(at) => at,
             None => {
                 *set.last_mut()? = (key, tuple.name()?);
@@ -78,7 +79,7 @@ impl Namer {
             // The one that came last is looked for first.
             set.get_mut(..=at)?.rotate_right(1);
         }
-        set.first().map(|(_, name)| name)
+        set.first().map(|(_, name)| (name, known.is_some()))
     }
 }
 

@@ -277,8 +277,9 @@ impl<'r> Line<'r> {
 /// Where an address is kept.
 #[inline(always)]
 fn place(addr: Ipv6Addr) -> usize {
-    let bits = addr.to_bits();
-    let [net, host] = [bits >> 64, bits].map(|half| half as u64);
+    let octets = addr.octets();
+    let halves: Option<&[[u8; 8]; 2]> = octets.as_chunks().0.first_chunk();
+    let [net, host] = halves.map_or([0; 2], |halves| halves.map(u64::from_be_bytes));
     let sum = (net ^ net >> 32 ^ host).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let [highest, ..] = sum.to_be_bytes();
     usize::from(highest) % KEPT

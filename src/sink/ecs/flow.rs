@@ -1,5 +1,5 @@
-//! What the document of a plain record says of its flow, kept for the flow's next packet: a blocked
-//! one is tried again, and who asks a whole network asks every few seconds.
+//! What the document of a plain record says of its flow, kept from the flow's second packet on: a
+//! blocked one is tried again, and who asks a whole network asks every few seconds.
 #![forbid(unsafe_code)]
 
 use std::net::IpAddr;
@@ -97,12 +97,14 @@ impl Flows {
         let (src, dst, proto) = (glance.src, glance.dst, glance.proto);
         let tuple = Tuple { src, dst, proto, ports, icmp: glance.icmp() };
         let start = line.len();
-        put_network(line, site, namer, &tuple);
+        let again = put_network(line, site, namer, &tuple);
         let middle = line.len();
         put_bytes(line, through, glance.len);
         let behind = line.len();
         put_ends(line, &tuple, nat(frame, glance, &tuple));
-        if let Some(text) = line.text()
+        // Most flows of a scan have one packet.
+        if again
+            && let Some(text) = line.text()
             && let (Some(network), Some(ends)) = (text.get(start..middle), text.get(behind..))
         {
             let slot = slots.get_mut(ways.take(sum));
@@ -121,9 +123,9 @@ fn nat(frame: &Frame<'_>, glance: &Glance<'_>, tuple: &Tuple) -> [Option<End>; 2
     [translated((tuple.src, sport), Some(src)), translated((tuple.dst, dport), Some(dst))]
 }
 
-/// Appends the members of `network` up to its direction.
+/// Appends the members of `network` up to its direction; true if the flow had another packet.
 #[inline(always)]
-fn put_network(line: &mut Line<'_>, site: &Site, namer: &mut Namer, tuple: &Tuple) {
+fn put_network(line: &mut Line<'_>, site: &Site, namer: &mut Namer, tuple: &Tuple) -> bool {
     match tuple.proto {
         proto::TCP => line.put(br#","transport":"tcp","iana_number":"6""#),
         proto::UDP => line.put(br#","transport":"udp","iana_number":"17""#),
@@ -138,16 +140,19 @@ fn put_network(line: &mut Line<'_>, site: &Site, namer: &mut Namer, tuple: &Tupl
             line.put(b"\"");
         }
     }
-    if let Some(name) = namer.name(tuple) {
+    let mut again = false;
+    if let Some((name, known)) = namer.name(tuple) {
         line.put(br#","community_id":""#);
         line.put(name);
         line.put(b"\"");
+        again = known;
     }
     if let Some(way) = site.way(Some(tuple.src), Some(tuple.dst)) {
         line.put(br#","direction":""#);
         line.bytes(way.name().as_bytes());
         line.put(b"\"");
     }
+    again
 }
 
 /// Appends the direction, where the site's networks do not tell it, and how long the packet is.
