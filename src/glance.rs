@@ -257,28 +257,21 @@ impl<'a> Glance<'a> {
         Some(other)
     }
 
-    /// All that tells the packet's flow from others, in words: addresses, protocol, ports, ICMP's type and
-    /// code.
+    /// All that tells the packet's flow from others, in words: addresses, protocol, ports, ICMP's type
+    /// and code. Never all 0, as a mark is always set.
     #[inline]
     pub fn flow_words(&self) -> [u64; 5] {
-        let word = |bytes: [u8; 8]| u64::from_ne_bytes(bytes);
-        let [a, b, c, d] = match self.family {
-            Family::Inet => {
-                let header = self.ip.first_chunk::<IPV4_LEN>();
-                [
-                    word(
-                        header.and_then(|header| header.last_chunk().copied()).unwrap_or_default(),
-                    ),
-                    0,
-                    0,
-                    0,
-                ]
+        let word = u64::from_ne_bytes;
+        let [a, b, c, d] = match (self.family, self.ip.first_chunk(), self.ip.first_chunk()) {
+            (Family::Inet, Some::<&[u8; IPV4_LEN]>(header), _) => {
+                let addresses = header.last_chunk().copied();
+                [addresses.map_or(0, word), 0, 0, 0]
             }
-            Family::Inet6 => {
-                let header = self.ip.first_chunk::<IPV6_LEN>();
-                let (words, _) = header.map_or(&[][..], |header| header).as_chunks();
+            (Family::Inet6, _, Some::<&[u8; IPV6_LEN]>(header)) => {
+                let (words, _) = header.as_chunks();
                 words.last_chunk().map_or([0; 4], |words| words.map(word))
             }
+            _ => [0; 4],
         };
         let (src, dst) = self.ports.map_or((0, 0), |ports| (ports.src, ports.dst));
         let icmp = self.icmp();
@@ -286,7 +279,8 @@ impl<'a> Glance<'a> {
         let marks = u8::from(self.family == Family::Inet)
             | u8::from(self.ports.is_some()) << 1
             | u8::from(icmp.is_some()) << 2
-            | u8::from(code.is_some()) << 3;
+            | u8::from(code.is_some()) << 3
+            | 1 << 4;
         let ([e, f], [g, h]) = (src.to_be_bytes(), dst.to_be_bytes());
         [a, b, c, d, word([e, f, g, h, self.proto, marks, kind, code.unwrap_or_default()])]
     }

@@ -279,6 +279,26 @@ fn what_is_too_long_for_a_line_is_decoded() {
     }
 }
 
+/// A later fragment from :: to :: of protocol 0: nothing in it tells its flow from none.
+#[test]
+fn a_flow_of_zeros_is_a_flow() {
+    let writer = Writer::new(ByteOrder::Little);
+    let is_freebsd = |data: &&(Vec<u8>, usize)| {
+        data.0[0] == 69 && Glance::of(&frame_of(&data.0, data.1), writer).is_some()
+    };
+    let (header, _) = FRAMES.iter().find(is_freebsd).unwrap();
+    let mut data = header[..72].to_vec();
+    data.extend([0x60, 0, 0, 0, 0, 16, 44, 64]);
+    data.extend([0; 32]);
+    data.extend([0, 0, 0, 8, 0, 0, 0, 1]);
+    data.extend([0; 8]);
+    // FreeBSD's AF_INET6
+    data[1] = 28;
+    for _ in 0..3 {
+        assert!(is_plain(&data, data.len(), writer, &mut summaries()));
+    }
+}
+
 #[test]
 fn what_does_not_show_is_not_asked_of_it() {
     for text in ["", "uid 0", "pid 1", "spi 1", "rid 7", "action block and rewritten"] {
