@@ -14,6 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 
+use super::ways::Ways;
 use crate::packet::{Icmp, proto};
 
 /// What a flow's name is made of.
@@ -33,14 +34,13 @@ pub struct Tuple {
 
 /// Flows whose names are kept.
 const KEPT: usize = 1024;
-/// Places that a flow's name may have.
-const PLACES: usize = 4;
 
 /// Names flows, and keeps the names: of a flow one packet seldom comes alone, and a name takes
-/// longer than all else in a document. A flow has some places, with the last flows that had them.
+/// longer than all else in a document.
 #[derive(Debug)]
 pub struct Namer {
     kept: Box<[(Key, [u8; NAME])]>,
+    ways: Ways,
 }
 
 /// A tuple in five words, which are sooner compared; of no tuple all are 0.
@@ -49,7 +49,8 @@ type Key = [u64; 5];
 impl Namer {
     /// One that has named nothing yet.
     pub fn new() -> Self {
-        Self { kept: vec![([0; 5], [0; NAME]); KEPT].into_boxed_slice() }
+        let kept = vec![([0; 5], [0; NAME]); KEPT].into_boxed_slice();
+        Self { kept, ways: Ways::new(KEPT) }
     }
 
     /// Appends the flow's name; false, and nothing appended, where the packet does not tell enough.
@@ -63,23 +64,21 @@ impl Namer {
     /// The flow's name, where the packet tells enough, and whether it was known.
     #[inline]
     pub fn name(&mut self, tuple: &Tuple) -> Option<(&[u8; NAME], bool)> {
+        let Self { kept, ways } = self;
         let key = tuple.key();
-        let [high, low, ..] = mixed(&key).to_be_bytes();
-        let set = usize::from(u16::from_be_bytes([high, low])) % (KEPT / PLACES);
-        let set = self.kept.get_mut(set * PLACES..)?.first_chunk_mut::<PLACES>()?;
-        let known = set.iter().position(|(known, _)| differing(known, &key) == 0);
+        let sum = mixed(&key);
+        let is = |at: usize| kept.get(at).is_some_and(|(known, _)| differing(known, &key) == 0);
+        let known = ways.find(sum, is);
         let at = match known {
             Some(at) => at,
             None => {
-                *set.last_mut()? = (key, tuple.name()?);
-                PLACES - 1
+                let name = tuple.name()?;
+                let at = ways.take(sum);
+                *kept.get_mut(at)? = (key, name);
+                at
             }
         };
-        if at > 0 {
-            // The one that came last is looked for first.
-            set.get_mut(..=at)?.rotate_right(1);
-        }
-        set.first().map(|(_, name)| (name, known.is_some()))
+        kept.get(at).map(|(_, name)| (name, known.is_some()))
     }
 }
 
