@@ -9,6 +9,8 @@
     reason = "a failing test may panic anywhere"
 )]
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -21,12 +23,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use common::END;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::Value;
-
-/// How long an end may take: the two seconds that are promised, and as many for a debug build beside
-/// other tests on processors that others want too.
-const END: Duration = Duration::from_secs(4);
 
 const PFSCOPE: &str = env!("CARGO_BIN_EXE_pfscope");
 /// How long a test waits for what must come.

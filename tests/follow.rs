@@ -7,6 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod common;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -16,6 +18,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use common::END;
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -162,7 +166,7 @@ impl Following {
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let asked = Instant::now();
         let status = self.child.wait().unwrap();
-        assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+        assert!(asked.elapsed() < END, "{:?}", asked.elapsed());
         let mut seen = std::mem::take(&mut self.seen);
         seen.extend(self.lines.iter());
         (status.code(), seen, self.errors.take().unwrap().join().unwrap())

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::testdata;
+use common::{END, testdata};
 use serde_json::Value;
 
 const PFSCOPE: &str = env!("CARGO_BIN_EXE_pfscope");
@@ -361,8 +361,8 @@ fn devices_are_merged_by_time_and_nothing_is_lost() {
     net.flood("a0", 5000, 1, 100);
     let sent = Instant::now();
     lines.wait_for(5001);
-    // The sender's own end is in it.
-    assert!(sent.elapsed() < Duration::from_millis(300), "{:?}", sent.elapsed());
+    // The sender's own end is in it, and what the machine does besides.
+    assert!(sent.elapsed() < Duration::from_secs(1), "{:?}", sent.elapsed());
     assert_eq!(scope.end("-INT").1, Some(0));
     let lines = lines.json();
     let (numbers, lost) = tell(&lines);
@@ -521,7 +521,7 @@ fn a_hanging_output_does_not_keep_the_program() {
     let mut scope = Scope::start(&net, "-n -i a1 udp");
     net.flood("a0", 0, 20_000, 1000);
     let (took, status) = scope.end("-TERM");
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(took < END, "{took:?}");
     assert_eq!(status, Some(0));
     let err = scope.err();
     assert!(err.contains("the output hangs"), "{err}");
@@ -533,7 +533,8 @@ fn a_hanging_output_does_not_keep_the_program() {
     thread::sleep(Duration::from_millis(300));
     assert!(scope.child.try_wait().unwrap().is_none());
     let (took, status) = scope.end("-INT");
-    assert!(took < Duration::from_millis(500), "{took:?}");
+    // What hangs would be given longer.
+    assert!(took < Duration::from_secs(1), "{took:?}");
     assert_eq!(status, None);
 }
 
@@ -554,7 +555,7 @@ fn counters_are_printed_when_asked_and_the_kernel_filters() {
     net.flood("a0", 0, 100, 100);
     lines.wait_for(2);
     let (took, status) = scope.end("-INT");
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < END, "{took:?}");
     assert_eq!(status, Some(0));
     assert_eq!(scope.counted("packets received by filter"), 2);
     assert_eq!(lines.all().len(), 2);
@@ -606,7 +607,7 @@ fn devices_are_written_as_they_are() {
         scope.says("listening on");
         net.flood(devices, 0, SENT, 200);
         let counted = if kept < SENT { scope.ended() } else { scope.end("-TERM") };
-        assert!(counted.0 < Duration::from_secs(2) && counted.1 == Some(0), "{counted:?}");
+        assert!(counted.0 < END && counted.1 == Some(0), "{counted:?}");
         assert_eq!(scope.counted("packets captured"), u64::from(kept), "{arguments}");
         let names = fs::read_dir(folder.path()).unwrap().count();
         assert!(names == 1 || (arguments.contains("-C") && names > 20), "{names}");

@@ -16,7 +16,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{each_event, testdata};
+use common::{END, each_event, testdata};
 use tempfile::TempDir;
 
 const PFLOG: &str = "testdata/genuine/openbsd80-pflog0.pcap";
@@ -519,7 +519,7 @@ fn a_signal_ends_a_pipe_and_what_was_read_is_written() {
         status = pfscope.0.try_wait().unwrap();
         status.is_some()
     });
-    assert!(started.elapsed() < Duration::from_secs(2));
+    assert!(started.elapsed() < END, "{:?}", started.elapsed());
     assert_eq!(status.unwrap().code(), Some(0));
     let mut found = BTreeMap::new();
     count_numbers(&log, &mut found);
@@ -563,8 +563,7 @@ fn a_signal_ends_compression_and_loses_nothing() {
         status = pfscope.0.try_wait().unwrap();
         status.is_some()
     });
-    // One second alone; other tests run beside.
-    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    assert!(started.elapsed() < END, "{:?}", started.elapsed());
     assert_eq!(status.unwrap().code(), Some(0));
     let said = pfscope.end().1;
     let mut found = BTreeMap::new();
@@ -883,51 +882,69 @@ fn files_are_named_and_cut_as_tcpdump_does() {
     }
 }
 
-/// One packet a moment through a pipe: rotation by time, beside tcpdump on the same input.
+/// Three packets a second for three seconds through pipes into us and into tcpdump, which rotate by
+/// time: the files of both, and whether we said that there may be no more. `None` where one of the
+/// two, or this test, was kept from its work until the second had passed.
+fn rotated_by_time(more: &[&str]) -> Option<[Vec<(String, u64)>; 2]> {
+    let now = || std::time::UNIX_EPOCH.elapsed().unwrap();
+    let folder = TempDir::new().unwrap();
+    let list = |part: &str| {
+        let path = folder.path().join(part);
+        let with_size = |name: String| (path.join(&name).metadata().unwrap().len(), name);
+        files(&path).into_iter().map(with_size).map(|(len, name)| (name, len)).collect::<Vec<_>>()
+    };
+    let run = |program: &mut Command, part: &str| {
+        let path = folder.path().join(part);
+        fs::create_dir(&path).unwrap();
+        let log = path.join("log.%s");
+        let log = ["-r", "-", "-U", "-w", text(&log)];
+        (part.to_owned(), Running::start(program.env("TZ", "UTC").args(log).args(more)))
+    };
+    // Both start early in a second, so that they see the same seconds.
+    while now().subsec_millis() > 100 {
+        sleep(Duration::from_millis(10));
+    }
+    let first = now().as_secs();
+    let mut both = [
+        run(&mut pfscope(), "pfscope"),
+        run(Command::new("tcpdump").args(["-Z", "root"]), "tcpdump"),
+    ];
+    for number in 0..9 {
+        let second = first + u64::from(number / 3);
+        let due = Duration::new(second, (number % 3 + 1) * 200_000_000);
+        sleep(due.saturating_sub(now()));
+        let packet = numbered(number, 10);
+        for (part, running) in &mut both {
+            if number == 0 {
+                running.write(&header());
+            }
+            // It may have ended, by -W.
+            let _ = running.0.stdin.as_mut().unwrap().write_all(&packet);
+            let taken = packet.len() as u64 * u64::from(number + 1);
+            wait_until("the packet", || {
+                let records = list(part).iter().map(|(_, len)| len.saturating_sub(24)).sum::<u64>();
+                records == taken || running.0.try_wait().unwrap().is_some()
+            });
+        }
+        if now().as_secs() != second {
+            return None;
+        }
+    }
+    for (part, running) in both {
+        let (status, said) = running.end();
+        assert_eq!(status, Some(0), "{part}: {said}");
+        let full = part == "pfscope" && more.contains(&"-W");
+        assert_eq!(said.contains("maximum file limit reached: 2"), full, "{part}: {said}");
+    }
+    Some(["pfscope", "tcpdump"].map(list))
+}
+
 #[test]
 fn rotation_by_time_is_tcpdump_s() {
-    for (name, more) in [("log.%s", &["-G", "1"][..]), ("log.%s", &["-G", "1", "-W", "2"])] {
-        let ends = more.len() > 2;
-        let folder = TempDir::new().unwrap();
-        let run = |program: &mut Command, part: &str| {
-            let path = folder.path().join(part);
-            fs::create_dir(&path).unwrap();
-            let log = path.join(name);
-            Running::start(
-                program.env("TZ", "UTC").args(["-r", "-", "-U", "-w", text(&log)]).args(more),
-            )
-        };
-        // Both start in the first half of a second, so that they see the same seconds.
-        while std::time::UNIX_EPOCH.elapsed().unwrap().subsec_millis() > 100 {
-            sleep(Duration::from_millis(10));
-        }
-        let mut theirs = run(Command::new("tcpdump").args(["-Z", "root"]), "tcpdump");
-        let mut ours = run(&mut pfscope(), "pfscope");
-        let bytes = |number: u32| {
-            let head = if number == 0 { header() } else { Vec::new() };
-            [head, numbered(number, 10)].concat()
-        };
-        for number in 0..10 {
-            for running in [&mut theirs, &mut ours] {
-                // It may have ended, by -W.
-                let _ = running.0.stdin.as_mut().unwrap().write_all(&bytes(number));
-            }
-            sleep(Duration::from_millis(250));
-        }
-        let (their_end, their_words) = theirs.end();
-        let (our_end, our_words) = ours.end();
-        assert_eq!((our_end, their_end), (Some(0), Some(0)), "{our_words} {their_words}");
-        let list = |part: &str| {
-            let path = folder.path().join(part);
-            let with_size = |name: String| {
-                let len = fs::metadata(path.join(&name)).unwrap().len();
-                (name, len)
-            };
-            files(&path).into_iter().map(with_size).collect::<Vec<_>>()
-        };
-        assert_eq!(list("pfscope"), list("tcpdump"), "{more:?}");
-        assert_eq!(list("pfscope").len(), if ends { 2 } else { 3 });
-        assert_eq!(our_words.contains("maximum file limit reached: 2"), ends, "{our_words}");
+    for (more, count) in [(&["-G", "1"][..], 3), (&["-G", "1", "-W", "2"], 2)] {
+        let [ours, theirs] = (0..20).find_map(|_| rotated_by_time(more)).unwrap();
+        assert_eq!(ours, theirs, "{more:?}");
+        assert_eq!(ours.len(), count, "{ours:?}");
     }
 }
 

@@ -35,7 +35,7 @@ const FULL: usize = 256 * 1024;
 const WAIT: Duration = Duration::from_millis(250);
 
 /// How long what is there may still be read once the end was asked for.
-const DRAIN: Duration = Duration::from_millis(1200);
+const DRAIN: Duration = Duration::from_millis(900);
 
 /// What a thread has read.
 struct Read {

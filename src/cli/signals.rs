@@ -17,7 +17,7 @@ use super::Status;
 use super::live::Tally;
 
 /// What has been captured is written within this time of the signal, or not at all.
-const GRACE: Duration = Duration::from_millis(1500);
+const GRACE: Duration = Duration::from_millis(1200);
 /// The last message is written within this time.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 /// How long the devices' threads take to count, once woken.

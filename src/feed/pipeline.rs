@@ -28,7 +28,7 @@ use crate::ipsec;
 use crate::sink::status::Kind;
 
 /// How long what is in memory may take once the end was asked for.
-pub(super) const DRAIN: Duration = Duration::from_millis(1400);
+pub(super) const DRAIN: Duration = Duration::from_millis(1100);
 /// How long a request that was sent by then may take.
 const LAST: Duration = Duration::from_millis(300);
 const NAP: Duration = Duration::from_millis(20);

@@ -21,7 +21,7 @@ pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
 /// How often is looked at what is to be done.
 const TICK: Duration = Duration::from_millis(50);
 /// How long a device may take to hand on what it has.
-const LAST: Duration = Duration::from_millis(900);
+const LAST: Duration = Duration::from_millis(700);
 
 /// How to run.
 #[derive(Clone)]
