@@ -9,7 +9,8 @@
     reason = "a failing test may panic anywhere"
 )]
 
-mod common;
+#[path = "common/pace.rs"]
+mod pace;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -23,7 +24,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use common::END;
+use pace::{END, in_time};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::Value;
 
@@ -380,29 +381,31 @@ fn to_file(net: &Net, name: &str) -> String {
 
 #[test]
 fn a_server_that_comes_and_goes_gets_every_packet_once_and_in_order() {
-    let Some(net) = Net::new() else { return };
-    net.configure(HTTP);
-    let (run, got) = (net.start(), Got::default());
-    net.send(0..1000);
-    within("the spool", || (net.metric("http", "spool_events") >= 1000).then_some(()));
-    run.says("Connection refused");
-    let server = Server::up(&net, &got);
-    got.wait_for(1000);
-    net.send(1000..2000);
-    got.wait_for(2000);
-    drop(server);
-    net.send(2000..3000);
-    let _server = Server::up(&net, &got);
-    let events = got.wait_for(3000);
-    assert_eq!(numbers(&events), (0..3000).collect::<Vec<_>>());
-    assert_eq!(sequences(&events), (1..=3000).collect::<Vec<_>>());
-    assert_eq!(ids(&events).len(), 3000);
-    within("the spool is empty", || (net.metric("http", "spool_events") == 0).then_some(()));
-    assert_eq!(net.metric("http", "received_total"), 3000);
-    assert_eq!(net.metric("http", "dropped_total"), 0);
-    run.says("works again");
-    let (took, status) = run.end("-TERM");
-    assert!(took < END && status == Some(0), "{took:?}, {status:?}");
+    in_time(|| {
+        let Some(net) = Net::new() else { return };
+        net.configure(HTTP);
+        let (run, got) = (net.start(), Got::default());
+        net.send(0..1000);
+        within("the spool", || (net.metric("http", "spool_events") >= 1000).then_some(()));
+        run.says("Connection refused");
+        let server = Server::up(&net, &got);
+        got.wait_for(1000);
+        net.send(1000..2000);
+        got.wait_for(2000);
+        drop(server);
+        net.send(2000..3000);
+        let _server = Server::up(&net, &got);
+        let events = got.wait_for(3000);
+        assert_eq!(numbers(&events), (0..3000).collect::<Vec<_>>());
+        assert_eq!(sequences(&events), (1..=3000).collect::<Vec<_>>());
+        assert_eq!(ids(&events).len(), 3000);
+        within("the spool is empty", || (net.metric("http", "spool_events") == 0).then_some(()));
+        assert_eq!(net.metric("http", "received_total"), 3000);
+        assert_eq!(net.metric("http", "dropped_total"), 0);
+        run.says("works again");
+        let (took, status) = run.end("-TERM");
+        assert!(took < END && status == Some(0), "{took:?}, {status:?}");
+    });
 }
 
 #[test]
@@ -450,27 +453,29 @@ fn what_is_in_the_spool_outlives_kill_and_the_numbers_go_on() {
 
 #[test]
 fn an_output_that_is_down_holds_up_no_other() {
-    let Some(net) = Net::new() else { return };
-    let only =
-        "[[output.file]]\nname = \"odd\"\nformat = \"json\"\nfilter = \"src host 10.0.0.7\"\n";
-    let more = format!("{HTTP}{}{only}path = {:?}\n", to_file(&net, "file"), net.path("odd"));
-    net.configure(&more);
-    let run = net.start();
-    net.send(0..5000);
-    within("the file", || (net.events("file").len() >= 5000).then_some(()));
-    assert_eq!(numbers(&net.events("file")), (0..5000).collect::<Vec<_>>());
-    let odd = fs::read_to_string(net.path("odd")).unwrap();
-    assert_eq!(odd.matches("\"src\":\"10.0.0.7\"").count(), 1, "a filter of its own: {odd}");
-    within("the spool", || (net.metric("http", "spool_events") >= 5000).then_some(()));
-    // What is there when the end comes is in the spool, or acknowledged.
-    net.send(5000..6000);
-    let (took, status) = run.end("-TERM");
-    assert!(took < END && status == Some(0), "{took:?}, {status:?}");
-    assert_eq!(numbers(&net.events("file")), (0..6000).collect::<Vec<_>>());
-    let (got, run) = (Got::default(), net.start());
-    let _server = Server::up(&net, &got);
-    assert_eq!(numbers(&got.wait_for(6000)), (0..6000).collect::<Vec<_>>());
-    assert_eq!(run.end("-TERM").1, Some(0));
+    in_time(|| {
+        let Some(net) = Net::new() else { return };
+        let only =
+            "[[output.file]]\nname = \"odd\"\nformat = \"json\"\nfilter = \"src host 10.0.0.7\"\n";
+        let more = format!("{HTTP}{}{only}path = {:?}\n", to_file(&net, "file"), net.path("odd"));
+        net.configure(&more);
+        let run = net.start();
+        net.send(0..5000);
+        within("the file", || (net.events("file").len() >= 5000).then_some(()));
+        assert_eq!(numbers(&net.events("file")), (0..5000).collect::<Vec<_>>());
+        let odd = fs::read_to_string(net.path("odd")).unwrap();
+        assert_eq!(odd.matches("\"src\":\"10.0.0.7\"").count(), 1, "a filter of its own: {odd}");
+        within("the spool", || (net.metric("http", "spool_events") >= 5000).then_some(()));
+        // What is there when the end comes is in the spool, or acknowledged.
+        net.send(5000..6000);
+        let (took, status) = run.end("-TERM");
+        assert!(took < END && status == Some(0), "{took:?}, {status:?}");
+        assert_eq!(numbers(&net.events("file")), (0..6000).collect::<Vec<_>>());
+        let (got, run) = (Got::default(), net.start());
+        let _server = Server::up(&net, &got);
+        assert_eq!(numbers(&got.wait_for(6000)), (0..6000).collect::<Vec<_>>());
+        assert_eq!(run.end("-TERM").1, Some(0));
+    });
 }
 
 #[test]
@@ -654,28 +659,30 @@ fn a_device_that_goes_and_comes_back_is_told_of_and_read_on() {
 /// 128 MiB whatever the outage, with the default settings: the bound.
 #[test]
 fn an_outage_costs_disk_and_not_memory() {
-    let Some(net) = Net::new() else { return };
-    let down = |name: &str| HTTP.replacen("name = \"http\"", &format!("name = \"{name}\""), 1);
-    net.configure(&format!("{}{}{}", down("http"), down("other"), to_file(&net, "file")));
-    let run = net.start();
-    let packets = if cfg!(debug_assertions) { 60_000 } else { 300_000 };
-    net.send(0..packets);
-    let all = u64::from(packets);
-    let taken = || {
-        let of = |output| {
-            net.metric(output, "received_total")
-                + net.metric(output, "kernel_dropped_total")
-                + net.metric(output, "ring_dropped_total")
+    in_time(|| {
+        let Some(net) = Net::new() else { return };
+        let down = |name: &str| HTTP.replacen("name = \"http\"", &format!("name = \"{name}\""), 1);
+        net.configure(&format!("{}{}{}", down("http"), down("other"), to_file(&net, "file")));
+        let run = net.start();
+        let packets = if cfg!(debug_assertions) { 60_000 } else { 300_000 };
+        net.send(0..packets);
+        let all = u64::from(packets);
+        let taken = || {
+            let of = |output| {
+                net.metric(output, "received_total")
+                    + net.metric(output, "kernel_dropped_total")
+                    + net.metric(output, "ring_dropped_total")
+            };
+            of("http") >= all && of("other") >= all
         };
-        of("http") >= all && of("other") >= all
-    };
-    within("all", || taken().then_some(()));
-    assert!(net.metric("http", "spool_bytes") > 10 << 20);
-    let peak = run.peak();
-    let _ = writeln!(io::stderr(), "a device, two outputs down: {peak} KiB at most");
-    assert!(peak < 128 * 1024, "{peak} KiB");
-    let (took, status) = run.end("-TERM");
-    assert!(took < END && status == Some(0), "{took:?}, {status:?}");
+        within("all", || taken().then_some(()));
+        assert!(net.metric("http", "spool_bytes") > 10 << 20);
+        let peak = run.peak();
+        let _ = writeln!(io::stderr(), "a device, two outputs down: {peak} KiB at most");
+        assert!(peak < 128 * 1024, "{peak} KiB");
+        let (took, status) = run.end("-TERM");
+        assert!(took < END && status == Some(0), "{took:?}, {status:?}");
+    });
 }
 
 #[test]

@@ -7,7 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
-mod common;
+#[path = "common/pace.rs"]
+mod pace;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -19,7 +20,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::END;
+use pace::END;
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);

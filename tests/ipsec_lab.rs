@@ -8,6 +8,9 @@
     reason = "a failing test may panic anywhere"
 )]
 
+#[path = "common/pace.rs"]
+mod pace;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -17,6 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use pace::in_time;
 use serde_json::Value;
 
 const CHARON: &str = "/usr/lib/ipsec/charon";
@@ -209,132 +213,153 @@ fn check(lines: &[Value], told: &BTreeMap<String, (String, String)>) -> BTreeMap
 #[test]
 #[ignore = "needs root and strongSwan: make test-ipsec"]
 fn packets_have_their_child_sa_live_and_offline() {
-    let Some(lab) = Lab::up() else { return };
-    let (uri, journal, pcap) = (lab.uri("a"), lab.path("sas.ndjson"), lab.path("wire.pcap"));
-    let (journal, pcap) = (journal.to_str().unwrap(), pcap.to_str().unwrap());
-    let record =
-        lab.start("record", &["ipsec", "record", "--to", journal, "--vici", &uri, "--every", "2"]);
-    lab.wait("record.err", "connected", 1);
-    let live = lab.start("live", &["--format", "json", "-n", "-i", "pfscope0", "--vici", &uri]);
-    let clear = lab.start("clear", &["--format", "json", "-n", "-i", "ipsec0", "--vici", &uri]);
-    let mut dump = Command::new("ip")
-        .args(["netns", "exec", "pfscope-a", "tcpdump", "-U", "-i", "pfscope0", "-w", pcap])
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let begin = Instant::now();
-    while fs::metadata(pcap).map_or(0, |file| file.len()) < 24 {
-        assert!(begin.elapsed() < Duration::from_secs(10), "tcpdump does not begin");
-        sleep(Duration::from_millis(50));
-    }
-    sleep(Duration::from_millis(500));
-    let pings = PINGS.to_string();
-    let ping = || assert!(lab.run(&["ping", &pings]).contains(&format!("{PINGS} received")));
-    lab.run(&["initiate"]);
-    ping();
-    lab.run(&["rekey", "child"]);
-    ping();
-    lab.run(&["rekey", "child"]);
-    ping();
-    lab.run(&["rekey", "ike"]);
-    ping();
-    lab.run(&["terminate"]);
-    sleep(Duration::from_millis(1500));
-    let _ = Command::new("kill").args(["-INT", &dump.id().to_string()]).status();
-    let _ = dump.wait();
-    assert!(live.interrupt() && clear.interrupt() && record.interrupt());
+    in_time(|| {
+        let Some(lab) = Lab::up() else { return };
+        let (uri, journal, pcap) = (lab.uri("a"), lab.path("sas.ndjson"), lab.path("wire.pcap"));
+        let (journal, pcap) = (journal.to_str().unwrap(), pcap.to_str().unwrap());
+        let record = lab
+            .start("record", &["ipsec", "record", "--to", journal, "--vici", &uri, "--every", "2"]);
+        lab.wait("record.err", "connected", 1);
+        let live = lab.start("live", &["--format", "json", "-n", "-i", "pfscope0", "--vici", &uri]);
+        let clear = lab.start("clear", &["--format", "json", "-n", "-i", "ipsec0", "--vici", &uri]);
+        let mut dump = Command::new("ip")
+            .args(["netns", "exec", "pfscope-a", "tcpdump", "-U", "-i", "pfscope0", "-w", pcap])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begin = Instant::now();
+        while fs::metadata(pcap).map_or(0, |file| file.len()) < 24 {
+            assert!(begin.elapsed() < Duration::from_secs(10), "tcpdump does not begin");
+            sleep(Duration::from_millis(50));
+        }
+        sleep(Duration::from_millis(500));
+        let pings = PINGS.to_string();
+        let ping = || assert!(lab.run(&["ping", &pings]).contains(&format!("{PINGS} received")));
+        lab.run(&["initiate"]);
+        ping();
+        lab.run(&["rekey", "child"]);
+        ping();
+        lab.run(&["rekey", "child"]);
+        ping();
+        lab.run(&["rekey", "ike"]);
+        ping();
+        lab.run(&["terminate"]);
+        sleep(Duration::from_millis(1500));
+        let _ = Command::new("kill").args(["-INT", &dump.id().to_string()]).status();
+        let _ = dump.wait();
+        assert!(live.interrupt() && clear.interrupt() && record.interrupt());
 
-    let spis = told(&lab.text("sas.ndjson"));
-    let expected = BTreeMap::from([(1, 2 * PINGS), (2, 2 * PINGS), (3, 4 * PINGS)]);
-    let lines = json(&lab.text("live.out"));
-    assert_eq!(check(&lines, &spis), expected, "live: {}", lab.text("live.err"));
-    let ike = lines.iter().filter(|line| line["net"]["ike"].is_object());
-    let by: BTreeSet<_> = ike.map(|line| line["ipsec"]["by"].to_string()).collect();
-    assert_eq!(by, BTreeSet::from(["\"ike\"".to_owned()]), "IKE's own packets too");
+        let spis = told(&lab.text("sas.ndjson"));
+        let expected = BTreeMap::from([(1, 2 * PINGS), (2, 2 * PINGS), (3, 4 * PINGS)]);
+        let lines = json(&lab.text("live.out"));
+        assert_eq!(check(&lines, &spis), expected, "live: {}", lab.text("live.err"));
+        let ike = lines.iter().filter(|line| line["net"]["ike"].is_object());
+        let by: BTreeSet<_> = ike.map(|line| line["ipsec"]["by"].to_string()).collect();
+        assert_eq!(by, BTreeSet::from(["\"ike\"".to_owned()]), "IKE's own packets too");
 
-    let clear = json(&lab.text("clear.out"));
-    let pings = clear.iter().filter(|line| line["net"]["proto"] == "icmp");
-    // The first packet cannot wait for what nobody has told yet.
-    let named = pings.skip(2).map(|line| {
-        let out = line["net"]["src"] == "10.1.0.1";
-        let ipsec = &line["ipsec"];
-        assert_eq!(
-            (&ipsec["by"], &ipsec["child"]),
-            (&"selector".into(), &"net-net".into()),
-            "{line}"
-        );
-        assert_eq!(ipsec["dir"], if out { "out" } else { "in" }, "{line}");
+        let clear = json(&lab.text("clear.out"));
+        let pings = clear.iter().filter(|line| line["net"]["proto"] == "icmp");
+        // The first packet cannot wait for what nobody has told yet.
+        let named = pings.skip(2).map(|line| {
+            let out = line["net"]["src"] == "10.1.0.1";
+            let ipsec = &line["ipsec"];
+            assert_eq!(
+                (&ipsec["by"], &ipsec["child"]),
+                (&"selector".into(), &"net-net".into()),
+                "{line}"
+            );
+            assert_eq!(ipsec["dir"], if out { "out" } else { "in" }, "{line}");
+        });
+        assert_eq!(named.count(), 8 * PINGS - 2, "{}", lab.text("clear.err"));
+
+        let offline = pfscope(&["--format", "json", "-r", pcap, "--sas", journal]);
+        assert_eq!(String::from_utf8_lossy(&offline.stderr), "");
+        let lines = json(&String::from_utf8(offline.stdout).unwrap());
+        assert_eq!(check(&lines, &spis), expected, "offline");
+        let text = pfscope(&[
+            "-n",
+            "-r",
+            pcap,
+            "--sas",
+            journal,
+            "tunnel net-net and esp or udp port 4500",
+        ]);
+        assert!(String::from_utf8(text.stdout).unwrap().contains(" ike gw-gw child net-net[3]\n"));
+
+        let totals = pfscope(&["ipsec", "totals", "--format", "json", "--sas", journal]);
+        let [totals] = &json(&String::from_utf8(totals.stdout).unwrap())[..] else { panic!() };
+        assert_eq!(totals["sas"], 3);
+        // Pings of 84 bytes; of what the daemon sends it forgets the last of each SA at a rekey.
+        assert_eq!(totals["packets_in"].as_u64(), Some(4 * PINGS as u64), "{totals}");
+        assert_eq!(totals["bytes_in"].as_u64(), Some(4 * 84 * PINGS as u64), "{totals}");
     });
-    assert_eq!(named.count(), 8 * PINGS - 2, "{}", lab.text("clear.err"));
-
-    let offline = pfscope(&["--format", "json", "-r", pcap, "--sas", journal]);
-    assert_eq!(String::from_utf8_lossy(&offline.stderr), "");
-    let lines = json(&String::from_utf8(offline.stdout).unwrap());
-    assert_eq!(check(&lines, &spis), expected, "offline");
-    let text =
-        pfscope(&["-n", "-r", pcap, "--sas", journal, "tunnel net-net and esp or udp port 4500"]);
-    assert!(String::from_utf8(text.stdout).unwrap().contains(" ike gw-gw child net-net[3]\n"));
-
-    let totals = pfscope(&["ipsec", "totals", "--format", "json", "--sas", journal]);
-    let [totals] = &json(&String::from_utf8(totals.stdout).unwrap())[..] else { panic!() };
-    assert_eq!(totals["sas"], 3);
-    // Pings of 84 bytes; of what the daemon sends it forgets the last of each SA at a rekey.
-    assert_eq!(totals["packets_in"].as_u64(), Some(4 * PINGS as u64), "{totals}");
-    assert_eq!(totals["bytes_in"].as_u64(), Some(4 * 84 * PINGS as u64), "{totals}");
 }
 
 #[test]
 #[ignore = "needs root and strongSwan: make test-ipsec"]
 fn a_daemon_that_ends_stops_nothing_and_comes_back() {
-    let Some(lab) = Lab::up() else { return };
-    let (uri, journal) = (lab.uri("a"), lab.path("sas.ndjson"));
-    let journal = journal.to_str().unwrap();
-    let record = lab.start("record", &["ipsec", "record", "--to", journal, "--vici", &uri]);
-    let live = lab.start("live", &["--format", "json", "-n", "-i", "pfscope0", "--vici", &uri]);
-    lab.wait("record.err", "connected", 1);
-    sleep(Duration::from_millis(1500));
-    lab.run(&["initiate"]);
-    lab.run(&["ping", "5"]);
-    lab.wait("live.out", "\"by\":\"spi\"", 10);
-    for (times, end) in [(1, "stop"), (2, "kill")] {
-        lab.run(&[end, "a"]);
-        lab.wait("live.err", "packets are printed without tunnels until it answers", times);
-        // Packets go on being printed, at once.
-        let before = lab.text("live.out").lines().count();
-        let begin = Instant::now();
-        let arp =
-            ["netns", "exec", "pfscope-b", "ping", "-c", "3", "-i", "0.2", "-W", "1", "192.0.2.1"];
-        let pinged = Command::new("ip").args(arp).stdout(Stdio::null()).status().unwrap();
-        assert!(pinged.success());
-        while lab.text("live.out").lines().count() < before + 6 {
-            assert!(begin.elapsed() < Duration::from_secs(5), "{}", lab.text("live.out"));
-            sleep(Duration::from_millis(20));
-        }
-        lab.run(&["start", "a"]);
-        lab.wait("live.err", "the daemon answers", times);
-        lab.wait("record.err", "connected", times + 1);
+    in_time(|| {
+        let Some(lab) = Lab::up() else { return };
+        let (uri, journal) = (lab.uri("a"), lab.path("sas.ndjson"));
+        let journal = journal.to_str().unwrap();
+        let record = lab.start("record", &["ipsec", "record", "--to", journal, "--vici", &uri]);
+        let live = lab.start("live", &["--format", "json", "-n", "-i", "pfscope0", "--vici", &uri]);
+        lab.wait("record.err", "connected", 1);
+        sleep(Duration::from_millis(1500));
         lab.run(&["initiate"]);
-        let named = lab.text("live.out").matches("\"by\":\"spi\"").count();
         lab.run(&["ping", "5"]);
-        lab.wait("live.out", "\"by\":\"spi\"", named + 10);
-    }
-    assert!(live.interrupt());
-    let err = lab.text("live.err");
-    assert_eq!(err.matches("until it answers").count(), 2, "one notice an outage: {err}");
-    // SIGKILL of the recorder leaves whole lines.
-    record.signal("-KILL");
-    drop(record);
-    assert!(lab.text("sas.ndjson").ends_with('\n'));
-    let kinds: BTreeSet<_> = json(&lab.text("sas.ndjson"))
-        .iter()
-        .map(|line| line["type"].as_str().unwrap().to_owned())
-        .collect();
-    for kind in ["start", "totals", "up", "down", "event", "listed"] {
-        assert!(kinds.contains(kind), "{kind} is not among {kinds:?}");
-    }
-    let totals = pfscope(&["ipsec", "totals", "--format", "json", "--sas", journal]);
-    let [totals] = &json(&String::from_utf8(totals.stdout).unwrap())[..] else { panic!() };
-    assert_eq!(totals["sas"], 3, "one a daemon: {totals}");
+        lab.wait("live.out", "\"by\":\"spi\"", 10);
+        for (times, end) in [(1, "stop"), (2, "kill")] {
+            lab.run(&[end, "a"]);
+            lab.wait("live.err", "packets are printed without tunnels until it answers", times);
+            // Packets go on being printed, at once.
+            let before = lab.text("live.out").lines().count();
+            let begin = Instant::now();
+            let arp = [
+                "netns",
+                "exec",
+                "pfscope-b",
+                "ping",
+                "-c",
+                "3",
+                "-i",
+                "0.2",
+                "-W",
+                "1",
+                "192.0.2.1",
+            ];
+            let pinged = Command::new("ip").args(arp).stdout(Stdio::null()).status().unwrap();
+            assert!(pinged.success());
+            while lab.text("live.out").lines().count() < before + 6 {
+                assert!(begin.elapsed() < Duration::from_secs(5), "{}", lab.text("live.out"));
+                sleep(Duration::from_millis(20));
+            }
+            lab.run(&["start", "a"]);
+            lab.wait("live.err", "the daemon answers", times);
+            lab.wait("record.err", "connected", times + 1);
+            lab.run(&["initiate"]);
+            let named = lab.text("live.out").matches("\"by\":\"spi\"").count();
+            lab.run(&["ping", "5"]);
+            lab.wait("live.out", "\"by\":\"spi\"", named + 10);
+        }
+        assert!(live.interrupt());
+        let err = lab.text("live.err");
+        assert_eq!(err.matches("until it answers").count(), 2, "one notice an outage: {err}");
+        // SIGKILL of the recorder leaves whole lines.
+        record.signal("-KILL");
+        drop(record);
+        assert!(lab.text("sas.ndjson").ends_with('\n'));
+        let kinds: BTreeSet<_> = json(&lab.text("sas.ndjson"))
+            .iter()
+            .map(|line| line["type"].as_str().unwrap().to_owned())
+            .collect();
+        for kind in ["start", "totals", "up", "down", "event", "listed"] {
+            assert!(kinds.contains(kind), "{kind} is not among {kinds:?}");
+        }
+        let totals = pfscope(&["ipsec", "totals", "--format", "json", "--sas", journal]);
+        let [totals] = &json(&String::from_utf8(totals.stdout).unwrap())[..] else { panic!() };
+        assert_eq!(totals["sas"], 3, "one a daemon: {totals}");
+    });
 }
 
 /// Every command that reads, and every event, as the daemon of Debian answers them.

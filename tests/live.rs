@@ -12,6 +12,8 @@
 )]
 
 mod common;
+#[path = "common/pace.rs"]
+mod pace;
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -22,7 +24,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{END, testdata};
+use common::testdata;
+use pace::{END, in_time};
 use serde_json::Value;
 
 const PFSCOPE: &str = env!("CARGO_BIN_EXE_pfscope");
@@ -349,35 +352,37 @@ fn tell(lines: &[Value]) -> (Vec<u32>, u64) {
 
 #[test]
 fn devices_are_merged_by_time_and_nothing_is_lost() {
-    let Some(net) = Net::new() else { return };
-    net.pair("a0", "a1");
-    net.pair("b0", "b1");
-    net.pair("c0", "c1");
-    // The third device is silent, and delays nobody for long.
-    let mut scope = Scope::start(&net, "--format json -i a1 -i b1 -i c1 udp");
-    let lines = scope.lines();
-    net.flood("a0,b0", 0, 5000, 100);
-    lines.wait_for(5000);
-    net.flood("a0", 5000, 1, 100);
-    let sent = Instant::now();
-    lines.wait_for(5001);
-    // The sender's own end is in it, and what the machine does besides.
-    assert!(sent.elapsed() < Duration::from_secs(1), "{:?}", sent.elapsed());
-    assert_eq!(scope.end("-INT").1, Some(0));
-    let lines = lines.json();
-    let (numbers, lost) = tell(&lines);
-    assert_eq!(lost, 0);
-    assert_eq!(numbers, (0..5001).collect::<Vec<_>>());
-    for (n, line) in lines.iter().enumerate() {
-        assert_eq!(line["iface"], if n % 2 == 0 { "a1" } else { "b1" });
-        assert_eq!(line["frame"], n + 1);
-        // Nanoseconds, as the device has them.
-        assert_eq!(line["ts"].as_str().unwrap().len(), "2026-01-01T00:00:00.000000000Z".len());
-    }
-    assert_eq!(scope.counted("packets captured"), 5001);
-    assert_eq!(scope.counted("packets received by filter"), 5001);
-    assert_eq!(scope.counted("packets dropped by kernel"), 0);
-    assert_eq!(scope.counted("packets dropped by ring"), 0);
+    in_time(|| {
+        let Some(net) = Net::new() else { return };
+        net.pair("a0", "a1");
+        net.pair("b0", "b1");
+        net.pair("c0", "c1");
+        // The third device is silent, and delays nobody for long.
+        let mut scope = Scope::start(&net, "--format json -i a1 -i b1 -i c1 udp");
+        let lines = scope.lines();
+        net.flood("a0,b0", 0, 5000, 100);
+        lines.wait_for(5000);
+        net.flood("a0", 5000, 1, 100);
+        let sent = Instant::now();
+        lines.wait_for(5001);
+        // The sender's own end is in it, and what the machine does besides.
+        assert!(sent.elapsed() < Duration::from_secs(1), "{:?}", sent.elapsed());
+        assert_eq!(scope.end("-INT").1, Some(0));
+        let lines = lines.json();
+        let (numbers, lost) = tell(&lines);
+        assert_eq!(lost, 0);
+        assert_eq!(numbers, (0..5001).collect::<Vec<_>>());
+        for (n, line) in lines.iter().enumerate() {
+            assert_eq!(line["iface"], if n % 2 == 0 { "a1" } else { "b1" });
+            assert_eq!(line["frame"], n + 1);
+            // Nanoseconds, as the device has them.
+            assert_eq!(line["ts"].as_str().unwrap().len(), "2026-01-01T00:00:00.000000000Z".len());
+        }
+        assert_eq!(scope.counted("packets captured"), 5001);
+        assert_eq!(scope.counted("packets received by filter"), 5001);
+        assert_eq!(scope.counted("packets dropped by kernel"), 0);
+        assert_eq!(scope.counted("packets dropped by ring"), 0);
+    });
 }
 
 #[test]
@@ -516,49 +521,53 @@ fn a_slow_reader_loses_what_is_counted_and_nothing_else() {
 /// Nobody reads at all.
 #[test]
 fn a_hanging_output_does_not_keep_the_program() {
-    let Some(net) = Net::new() else { return };
-    net.pair("a0", "a1");
-    let mut scope = Scope::start(&net, "-n -i a1 udp");
-    net.flood("a0", 0, 20_000, 1000);
-    let (took, status) = scope.end("-TERM");
-    assert!(took < END, "{took:?}");
-    assert_eq!(status, Some(0));
-    let err = scope.err();
-    assert!(err.contains("the output hangs"), "{err}");
-    assert_eq!(scope.counted("packets received by filter"), 20_000);
-    // A second signal ends it at once.
-    let mut scope = Scope::start(&net, "-n -i a1 udp");
-    net.flood("a0", 0, 20_000, 1000);
-    scope.signal("-INT");
-    thread::sleep(Duration::from_millis(300));
-    assert!(scope.child.try_wait().unwrap().is_none());
-    let (took, status) = scope.end("-INT");
-    // What hangs would be given longer.
-    assert!(took < Duration::from_secs(1), "{took:?}");
-    assert_eq!(status, None);
+    in_time(|| {
+        let Some(net) = Net::new() else { return };
+        net.pair("a0", "a1");
+        let mut scope = Scope::start(&net, "-n -i a1 udp");
+        net.flood("a0", 0, 20_000, 1000);
+        let (took, status) = scope.end("-TERM");
+        assert!(took < END, "{took:?}");
+        assert_eq!(status, Some(0));
+        let err = scope.err();
+        assert!(err.contains("the output hangs"), "{err}");
+        assert_eq!(scope.counted("packets received by filter"), 20_000);
+        // A second signal ends it at once.
+        let mut scope = Scope::start(&net, "-n -i a1 udp");
+        net.flood("a0", 0, 20_000, 1000);
+        scope.signal("-INT");
+        thread::sleep(Duration::from_millis(300));
+        assert!(scope.child.try_wait().unwrap().is_none());
+        let (took, status) = scope.end("-INT");
+        // What hangs would be given longer.
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        assert_eq!(status, None);
+    });
 }
 
 #[test]
 fn counters_are_printed_when_asked_and_the_kernel_filters() {
-    let Some(net) = Net::new() else { return };
-    net.pair("a0", "a1");
-    let mut scope = Scope::start(&net, "-n -i a1 udp and host 10.0.0.3");
-    let lines = scope.lines();
-    net.flood("a0", 0, 100, 100);
-    lines.wait_for(1);
-    scope.signal("-USR1");
-    scope.says("packets dropped by ring\n");
-    let counters = "pfscope: 1 packets captured, 1 packets received by filter, \
+    in_time(|| {
+        let Some(net) = Net::new() else { return };
+        net.pair("a0", "a1");
+        let mut scope = Scope::start(&net, "-n -i a1 udp and host 10.0.0.3");
+        let lines = scope.lines();
+        net.flood("a0", 0, 100, 100);
+        lines.wait_for(1);
+        scope.signal("-USR1");
+        scope.says("packets dropped by ring\n");
+        let counters = "pfscope: 1 packets captured, 1 packets received by filter, \
         0 packets dropped by kernel, 0 packets dropped by ring\n";
-    assert!(scope.err().contains(counters), "{}", scope.err());
-    scope.signal("-USR1");
-    net.flood("a0", 0, 100, 100);
-    lines.wait_for(2);
-    let (took, status) = scope.end("-INT");
-    assert!(took < END, "{took:?}");
-    assert_eq!(status, Some(0));
-    assert_eq!(scope.counted("packets received by filter"), 2);
-    assert_eq!(lines.all().len(), 2);
+        assert!(scope.err().contains(counters), "{}", scope.err());
+        scope.signal("-USR1");
+        net.flood("a0", 0, 100, 100);
+        lines.wait_for(2);
+        let (took, status) = scope.end("-INT");
+        assert!(took < END, "{took:?}");
+        assert_eq!(status, Some(0));
+        assert_eq!(scope.counted("packets received by filter"), 2);
+        assert_eq!(lines.all().len(), 2);
+    });
 }
 
 /// Numbers of the frames in a folder's capture files, in the order of their names.
@@ -584,42 +593,44 @@ fn saved(folder: &Path) -> Vec<u32> {
 /// is there once, and in order.
 #[test]
 fn devices_are_written_as_they_are() {
-    let Some(net) = Net::new() else { return };
-    net.pair("a0", "a1");
-    net.pair("b0", "b1");
-    const SENT: u32 = 30_000;
-    for (arguments, devices, kept) in [
-        ("-i a1", "a0", SENT),
-        ("-i a1 --pcapng", "a0", SENT),
-        // 20 files and more, cut within what comes at once.
-        ("-i a1 -C 250k -W 1000", "a0", SENT),
-        ("-i a1 -i b1", "a0,b0", SENT),
-        ("-i a1 -i b1 -U", "a0,b0", SENT),
-        ("-i a1 -c 12345", "a0", 12_345),
-        ("-i a1 --offset a1=+1s", "a0", SENT),
-        // With a filter, and so decoded.
-        ("-i a1 udp", "a0", SENT),
-    ] {
-        let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("log");
-        let arguments = format!("{arguments} -w {}", log.display());
-        let mut scope = Scope::start(&net, &arguments);
-        scope.says("listening on");
-        net.flood(devices, 0, SENT, 200);
-        let counted = if kept < SENT { scope.ended() } else { scope.end("-TERM") };
-        assert!(counted.0 < END && counted.1 == Some(0), "{counted:?}");
-        assert_eq!(scope.counted("packets captured"), u64::from(kept), "{arguments}");
-        let names = fs::read_dir(folder.path()).unwrap().count();
-        assert!(names == 1 || (arguments.contains("-C") && names > 20), "{names}");
-        assert!(saved(folder.path()).into_iter().eq(0..kept), "{arguments}");
-        if arguments.contains("--offset") {
-            let mut file = pcap::Capture::from_file(&log).unwrap();
-            let ts = file.next_packet().unwrap().header.ts.tv_sec;
-            let made = fs::metadata(&log).unwrap().created();
-            let made = made.unwrap().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-            assert!(ts.cast_unsigned() > made, "{ts} {made}");
+    in_time(|| {
+        let Some(net) = Net::new() else { return };
+        net.pair("a0", "a1");
+        net.pair("b0", "b1");
+        const SENT: u32 = 30_000;
+        for (arguments, devices, kept) in [
+            ("-i a1", "a0", SENT),
+            ("-i a1 --pcapng", "a0", SENT),
+            // 20 files and more, cut within what comes at once.
+            ("-i a1 -C 250k -W 1000", "a0", SENT),
+            ("-i a1 -i b1", "a0,b0", SENT),
+            ("-i a1 -i b1 -U", "a0,b0", SENT),
+            ("-i a1 -c 12345", "a0", 12_345),
+            ("-i a1 --offset a1=+1s", "a0", SENT),
+            // With a filter, and so decoded.
+            ("-i a1 udp", "a0", SENT),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let log = folder.path().join("log");
+            let arguments = format!("{arguments} -w {}", log.display());
+            let mut scope = Scope::start(&net, &arguments);
+            scope.says("listening on");
+            net.flood(devices, 0, SENT, 200);
+            let counted = if kept < SENT { scope.ended() } else { scope.end("-TERM") };
+            assert!(counted.0 < END && counted.1 == Some(0), "{counted:?}");
+            assert_eq!(scope.counted("packets captured"), u64::from(kept), "{arguments}");
+            let names = fs::read_dir(folder.path()).unwrap().count();
+            assert!(names == 1 || (arguments.contains("-C") && names > 20), "{names}");
+            assert!(saved(folder.path()).into_iter().eq(0..kept), "{arguments}");
+            if arguments.contains("--offset") {
+                let mut file = pcap::Capture::from_file(&log).unwrap();
+                let ts = file.next_packet().unwrap().header.ts.tv_sec;
+                let made = fs::metadata(&log).unwrap().created();
+                let made = made.unwrap().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+                assert!(ts.cast_unsigned() > made, "{ts} {made}");
+            }
         }
-    }
+    });
 }
 
 /// A capture of which nothing comes does nothing: under a thousandth of a processor, and no

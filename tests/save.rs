@@ -7,6 +7,8 @@
 )]
 
 mod common;
+#[path = "common/pace.rs"]
+mod pace;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,7 +18,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{END, each_event, testdata};
+use common::{each_event, testdata};
+use pace::{END, in_time};
 use tempfile::TempDir;
 
 const PFLOG: &str = "testdata/genuine/openbsd80-pflog0.pcap";
@@ -504,81 +507,91 @@ fn a_packet_is_in_the_file_within_the_interval_or_at_once() {
 
 #[test]
 fn a_signal_ends_a_pipe_and_what_was_read_is_written() {
-    let scratch = TempDir::new().unwrap();
-    let log = scratch.path().join("log");
-    let mut pfscope =
-        Running::start(pfscope().args(["-r", "-", "-w", text(&log), "--flush-interval", "600"]));
-    pfscope.write(&header());
-    wait_until("the header", || log.exists());
-    (0..100).for_each(|number| pfscope.write(&numbered(number, 10)));
-    sleep(Duration::from_millis(300));
-    let started = Instant::now();
-    pfscope.signal("-TERM");
-    let mut status = None;
-    wait_until("the end", || {
-        status = pfscope.0.try_wait().unwrap();
-        status.is_some()
+    in_time(|| {
+        let scratch = TempDir::new().unwrap();
+        let log = scratch.path().join("log");
+        let mut pfscope = Running::start(pfscope().args([
+            "-r",
+            "-",
+            "-w",
+            text(&log),
+            "--flush-interval",
+            "600",
+        ]));
+        pfscope.write(&header());
+        wait_until("the header", || log.exists());
+        (0..100).for_each(|number| pfscope.write(&numbered(number, 10)));
+        sleep(Duration::from_millis(300));
+        let started = Instant::now();
+        pfscope.signal("-TERM");
+        let mut status = None;
+        wait_until("the end", || {
+            status = pfscope.0.try_wait().unwrap();
+            status.is_some()
+        });
+        assert!(started.elapsed() < END, "{:?}", started.elapsed());
+        assert_eq!(status.unwrap().code(), Some(0));
+        let mut found = BTreeMap::new();
+        count_numbers(&log, &mut found);
+        each_once(&found, 100);
     });
-    assert!(started.elapsed() < END, "{:?}", started.elapsed());
-    assert_eq!(status.unwrap().code(), Some(0));
-    let mut found = BTreeMap::new();
-    count_numbers(&log, &mut found);
-    each_once(&found, 100);
 }
 
 /// What was not compressed in time is there as it was, and nothing is left of the try.
 #[test]
 fn a_signal_ends_compression_and_loses_nothing() {
-    const COUNT: u32 = 60_000;
-    let scratch = TempDir::new().unwrap();
-    let log = scratch.path().join("log");
-    let mut pfscope = Running::start(pfscope().args([
-        "-r",
-        "-",
-        "-w",
-        text(&log),
-        "-C",
-        "4m",
-        "--compress",
-        "zstd",
-    ]));
-    pfscope.write(&header());
-    // 60 MB of what does not compress well, faster than it can be compressed.
-    let mut bytes = Vec::new();
-    let mut noise = 1_u64;
-    for number in 0..COUNT {
-        let start = bytes.len() + 16 + 46;
-        bytes.extend(numbered(number, 1000));
-        for byte in &mut bytes[start..] {
-            noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            *byte = u8::try_from(noise >> 60).unwrap();
+    in_time(|| {
+        const COUNT: u32 = 60_000;
+        let scratch = TempDir::new().unwrap();
+        let log = scratch.path().join("log");
+        let mut pfscope = Running::start(pfscope().args([
+            "-r",
+            "-",
+            "-w",
+            text(&log),
+            "-C",
+            "4m",
+            "--compress",
+            "zstd",
+        ]));
+        pfscope.write(&header());
+        // 60 MB of what does not compress well, faster than it can be compressed.
+        let mut bytes = Vec::new();
+        let mut noise = 1_u64;
+        for number in 0..COUNT {
+            let start = bytes.len() + 16 + 46;
+            bytes.extend(numbered(number, 1000));
+            for byte in &mut bytes[start..] {
+                noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                *byte = u8::try_from(noise >> 60).unwrap();
+            }
         }
-    }
-    pfscope.write(&bytes);
-    wait_until("the last file", || scratch.path().join("log14").exists());
-    let started = Instant::now();
-    pfscope.signal("-TERM");
-    let mut status = None;
-    wait_until("the end", || {
-        status = pfscope.0.try_wait().unwrap();
-        status.is_some()
+        pfscope.write(&bytes);
+        wait_until("the last file", || scratch.path().join("log14").exists());
+        let started = Instant::now();
+        pfscope.signal("-TERM");
+        let mut status = None;
+        wait_until("the end", || {
+            status = pfscope.0.try_wait().unwrap();
+            status.is_some()
+        });
+        assert!(started.elapsed() < END, "{:?}", started.elapsed());
+        assert_eq!(status.unwrap().code(), Some(0));
+        let said = pfscope.end().1;
+        let mut found = BTreeMap::new();
+        let names = files(scratch.path());
+        for name in &names {
+            assert!(!name.ends_with(".new"), "{names:?}");
+            count_numbers(&scratch.path().join(name), &mut found);
+        }
+        each_once(&found, COUNT);
+        let left = names.iter().filter(|name| !name.ends_with(".zst")).count();
+        assert!(left > 2, "all was compressed in time: {names:?}");
+        // The last one is not full, so it is not for compression.
+        let first = names.iter().filter(|name| !name.ends_with(".zst")).count() - 2;
+        assert!(said.contains("no time to compress it"), "{said}");
+        assert!(said.contains(&format!("(and {first} file")), "{left} left: {said}");
     });
-    assert!(started.elapsed() < END, "{:?}", started.elapsed());
-    assert_eq!(status.unwrap().code(), Some(0));
-    let said = pfscope.end().1;
-    let mut found = BTreeMap::new();
-    let names = files(scratch.path());
-    for name in &names {
-        assert!(!name.ends_with(".new"), "{names:?}");
-        count_numbers(&scratch.path().join(name), &mut found);
-    }
-    each_once(&found, COUNT);
-    let left = names.iter().filter(|name| !name.ends_with(".zst")).count();
-    assert!(left > 2, "all was compressed in time: {names:?}");
-    // The last one is not full, so it is not for compression.
-    let first = names.iter().filter(|name| !name.ends_with(".zst")).count() - 2;
-    assert!(said.contains("no time to compress it"), "{said}");
-    assert!(said.contains(&format!("(and {first} file")), "{left} left: {said}");
 }
 
 #[test]

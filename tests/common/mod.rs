@@ -5,7 +5,6 @@
 use std::env;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use pfscope::capture::Batch;
 use pfscope::capture::file::File;
@@ -15,10 +14,6 @@ use pfscope::time::{Precision, Timestamp};
 use pfscope::wire::ByteOrder;
 use pfscope::wire::link::LinkType;
 use pfscope::wire::writer::Writer;
-
-/// How long an end may take: the two seconds that are promised, and as many for a debug build beside
-/// other tests on processors that others want too.
-pub const END: Duration = Duration::from_secs(4);
 
 /// A path in testdata.
 pub fn testdata(path: &str) -> PathBuf {
