@@ -115,7 +115,7 @@ pub fn frame(data: &[u8]) {
         if let Some(glance) = Glance::of(&event.frame, Writer::new(ByteOrder::Little)) {
             let packet = event.packet.expect("a glance is of a packet");
             assert!(event.kind == Kind::Pflog && event.error.is_none());
-            assert_eq!((Some(glance.src), Some(glance.dst)), (packet.ip.src, packet.ip.dst));
+            assert_eq!(glance.addresses().map(Some), [packet.ip.src, packet.ip.dst]);
             assert_eq!((Some(glance.proto), glance.ports), (packet.ip.proto, packet.ports()));
         }
         for (link, verbose, quiet) in [(true, 0, false), (true, 2, false), (false, 0, true)] {

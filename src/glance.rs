@@ -37,14 +37,8 @@ pub struct Glance<'a> {
     frag: Option<Frag>,
     /// What the records so far have shown of the machine that wrote them.
     pub writer: Writer,
-    /// Systems that may have written the record.
-    pub systems: Systems,
     /// IP's version.
     pub family: Family,
-    /// Source address.
-    pub src: IpAddr,
-    /// Destination address.
-    pub dst: IpAddr,
     /// The protocol behind the IP header and its extension headers.
     pub proto: u8,
     /// The protocol that the IP header names: an extension header's, or the same.
@@ -94,7 +88,7 @@ impl<'a> Glance<'a> {
         ip: &'a [u8],
         wire_len: usize,
     ) -> Option<Self> {
-        let &[first @ 0x45..=0x4f, _, l, m, _, _, f, g, _, proto, _, _, a, b, c, d, w, x, y, z] =
+        let &[first @ 0x45..=0x4f, _, l, m, _, _, f, g, _, proto, ..] =
             ip.first_chunk::<IPV4_LEN>()?
         else {
             return None;
@@ -111,10 +105,7 @@ impl<'a> Glance<'a> {
             behind: header_len,
             frag: None,
             writer,
-            systems: systems(header, writer),
             family: Family::Inet,
-            src: Ipv4Addr::new(a, b, c, d).into(),
-            dst: Ipv4Addr::new(w, x, y, z).into(),
             proto,
             named: proto,
             len,
@@ -132,11 +123,8 @@ impl<'a> Glance<'a> {
         wire_len: usize,
     ) -> Option<Self> {
         let fixed = ip.first_chunk::<IPV6_LEN>()?;
-        let &[0x60..=0x6f, _, _, _, l, m, named, _, ref addresses @ ..] = fixed else {
-            return None;
-        };
+        let &[0x60..=0x6f, _, _, _, l, m, named, ..] = fixed else { return None };
         let payload = usize::from(u16::from_be_bytes([l, m]));
-        let (src, dst) = addresses.split_first_chunk::<16>()?;
         let len = IPV6_LEN.saturating_add(payload);
         let (mut proto, mut behind, mut frag) = (named, IPV6_LEN, None);
         if proto::is_extension(named) {
@@ -155,10 +143,7 @@ impl<'a> Glance<'a> {
             behind,
             frag,
             writer,
-            systems: systems(header, writer),
             family: Family::Inet6,
-            src: Ipv6Addr::from(*src).into(),
-            dst: Ipv6Addr::from(*dst.first_chunk::<16>()?).into(),
             proto,
             named,
             len,
@@ -166,6 +151,30 @@ impl<'a> Glance<'a> {
             wire_len,
             ports: if is_later { None } else { ports(proto, ip, behind, len) },
         })
+    }
+
+    /// Systems that may have written the record.
+    #[inline]
+    pub fn systems(&self) -> Systems {
+        let [hdrlen, af, ..] = *self.header;
+        self.writer.systems_by(hdrlen, af)
+    }
+
+    /// Source and destination address.
+    #[inline(always)]
+    pub fn addresses(&self) -> [IpAddr; 2] {
+        match (self.family, self.ip.first_chunk(), self.ip.first_chunk()) {
+            (Family::Inet, Some::<&[u8; IPV4_LEN]>(header), _) => {
+                let &[.., a, b, c, d, w, x, y, z] = header;
+                [[a, b, c, d], [w, x, y, z]].map(|bytes| Ipv4Addr::from(bytes).into())
+            }
+            (_, _, Some::<&[u8; IPV6_LEN]>(header)) => {
+                let (halves, _) = header.last_chunk::<32>().unwrap_or(&[0; 32]).as_chunks();
+                let [src, dst] = *halves.first_chunk().unwrap_or(&[[0; 16]; 2]);
+                [src, dst].map(|bytes| Ipv6Addr::from(bytes).into())
+            }
+            _ => [IpAddr::V4(Ipv4Addr::UNSPECIFIED); 2],
+        }
     }
 
     /// The captured bytes of the IP packet, and how many of them are headers of IP.
@@ -217,12 +226,13 @@ impl<'a> Glance<'a> {
         let extensions = behind.saturating_sub(self.header_len);
         let (extensions, payload) = rest.split_at_checked(extensions).unwrap_or((rest, &[]));
         let frag = self.frag();
+        let [src, dst] = self.addresses().map(Some);
         let ip = Ip {
             family: self.family,
             header,
             extensions,
-            src: Some(self.src),
-            dst: Some(self.dst),
+            src,
+            dst,
             ttl: Some(self.ttl()),
             len: Some(self.len),
             proto: Some(self.proto),
@@ -354,14 +364,8 @@ impl<'a> Glance<'a> {
     }
 }
 
-/// Systems that may have written the header, which is not ipfw's.
-#[inline]
-fn systems([hdrlen, af, ..]: &[u8; FIXED_LEN], writer: Writer) -> Systems {
-    writer.systems_by(*hdrlen, *af)
-}
-
 /// The ports of a protocol that has them, if they are there and the packet's length admits them.
-#[inline]
+#[inline(always)]
 fn ports(proto: u8, ip: &[u8], at: usize, len: usize) -> Option<Ports> {
     if !matches!(proto, proto::TCP | proto::UDP | proto::SCTP) || len < at.saturating_add(4) {
         return None;

@@ -1,5 +1,7 @@
 //! Time stamps: nanoseconds since 1970, and how they are written.
 
+use std::mem;
+
 use jiff::tz::TimeZone;
 
 use crate::text::line::Line;
@@ -142,6 +144,8 @@ pub struct Clock {
     lasts: u64,
     /// `2026-11-21T12:34:56`, zeros behind: nanoseconds in 64 bits end in 2262.
     text: [u8; 32],
+    /// Where a text that is not of a fixed length is written first.
+    other: Vec<u8>,
 }
 
 /// Bytes of date and time up to the second.
@@ -150,7 +154,7 @@ const SECONDS: usize = 19;
 impl Clock {
     /// A clock of this zone.
     pub const fn new(zone: TimeZone) -> Self {
-        Self { zone, began: 0, lasts: 0, text: [0; 32] }
+        Self { zone, began: 0, lasts: 0, text: [0; 32], other: Vec::new() }
     }
 
     /// Turns to the second of a time, and gives the nanoseconds since it began.
@@ -251,23 +255,45 @@ impl Clock {
         }
     }
 
+    /// As [`push`](Self::push), to a line.
+    #[inline(always)]
+    pub fn put(&mut self, line: &mut Line<'_>, ts: Timestamp, style: TimeStyle, p: Precision) {
+        if style == TimeStyle::TimeOfDay && p == Precision::Micros {
+            let nanos = self.since(ts);
+            line.put(&self.micros(nanos));
+        } else {
+            let mut text = mem::take(&mut self.other);
+            text.clear();
+            self.push(&mut text, ts, style, p);
+            line.bytes(&text);
+            self.other = text;
+        }
+    }
+
     /// Appends the time of day and a blank.
     #[inline]
     fn push_time(&self, out: &mut Vec<u8>, nanos: u64, precision: Precision) {
-        let [.., a, b, c, d, e, f, g, h] = *self.text.first_chunk().unwrap_or(&[0; SECONDS]);
-        let time = [a, b, c, d, e, f, g, h];
         match precision {
-            Precision::Micros => {
-                // In one store.
-                let time = u128::from(u64::from_le_bytes(time));
-                let text = time | u128::from(six_digits(b'.', nanos / 1000, b' ')) << 64;
-                out.extend_from_slice(&text.to_le_bytes());
-            }
+            Precision::Micros => out.extend_from_slice(&self.micros(nanos)),
             Precision::Nanos => {
-                out.extend_from_slice(&time);
+                out.extend_from_slice(&self.time());
                 out.extend_from_slice(&nine_digits(b'.', nanos, b' '));
             }
         }
+    }
+
+    /// The time of day up to the second.
+    #[inline(always)]
+    fn time(&self) -> [u8; 8] {
+        let [.., a, b, c, d, e, f, g, h] = *self.text.first_chunk().unwrap_or(&[0; SECONDS]);
+        [a, b, c, d, e, f, g, h]
+    }
+
+    /// The time of day and a blank, for one store.
+    #[inline(always)]
+    fn micros(&self, nanos: u64) -> [u8; 16] {
+        let time = u128::from(u64::from_le_bytes(self.time()));
+        (time | u128::from(six_digits(b'.', nanos / 1000, b' ')) << 64).to_le_bytes()
     }
 }
 

@@ -128,14 +128,14 @@ fn is_plain(data: &[u8], len: usize, writer: Writer, summaries: &mut [Summary; 2
     let event = decode(frame, ByteOrder::Little, writer);
     assert_eq!((event.kind, event.error), (Kind::Pflog, None));
     let (pflog, packet) = (event.pflog.unwrap(), event.packet.unwrap());
-    assert_eq!(glance.systems, pflog.systems);
+    assert_eq!(glance.systems(), pflog.systems);
     assert_eq!((glance.action(), glance.reason()), (pflog.action, pflog.reason));
     assert_eq!(Some(glance.dir()), pflog.dir);
     assert_eq!((glance.ifname(), glance.ruleset()), (pflog.ifname, pflog.ruleset));
     let rules = [pflog.rulenr, pflog.subrulenr].map(|n| n.unwrap_or(u32::MAX));
     assert_eq!(glance.rules(), rules);
     assert_eq!((glance.family, Some(glance.proto)), (packet.ip.family, packet.ip.proto));
-    assert_eq!((Some(glance.src), Some(glance.dst)), (packet.ip.src, packet.ip.dst));
+    assert_eq!(glance.addresses().map(Some), [packet.ip.src, packet.ip.dst]);
     assert_eq!((Some(glance.len), glance.header_len), (packet.ip.len, packet.ip.header.len()));
     assert_eq!((glance.wire_len, glance.ports), (packet.len, packet.ports()));
     assert_eq!((glance.packet(), glance.other(&frame)), (packet, pflog.other));

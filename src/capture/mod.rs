@@ -181,27 +181,34 @@ impl Batch {
     /// The frames of the batch, each with its index into [`Batch::interfaces`]. A frame check
     /// sequence is not part of the frame.
     pub fn frames(&self) -> impl Iterator<Item = (usize, &Interface, Frame<'_>)> {
-        (self.first_frame..).zip(&self.records).enumerate().filter_map(|(nth, (number, record))| {
-            let index = record.interface as usize;
-            let interface = self.interfaces.get(index)?;
-            let fcs = usize::from(interface.fcs_len);
-            let len = (record.len as usize).saturating_sub(fcs);
-            let data = self.data(record);
-            let data = if fcs > 0 { data.get(..len).unwrap_or(data) } else { data };
-            let iface = interface.name.as_deref();
-            let (ts, precision, link) = (record.ts, interface.precision, interface.link);
-            let offset = record.offset;
-            let whole = of_frame(&self.joined, number, |joined| joined.frame);
-            let whole = whole.map(|joined| &*joined.bytes);
-            let flow = of_frame(&self.belongs, number, |belongs| belongs.frame);
-            let flow = flow.map(|belongs| &belongs.flow);
-            let place = interface.file.as_deref().zip(self.numbers.get(nth).copied());
-            let place = place.map(|(file, number)| Place { file, number });
-            Some((
-                index,
-                interface,
-                Frame { number, offset, ts, precision, link, data, len, whole, iface, flow, place },
-            ))
-        })
+        self.records.iter().enumerate().filter_map(|(nth, record)| self.frame(nth, record))
+    }
+
+    /// The frame of a record, which is the batch's `nth` from 0.
+    #[inline(always)]
+    pub(crate) fn frame(
+        &self,
+        nth: usize,
+        record: &Record,
+    ) -> Option<(usize, &Interface, Frame<'_>)> {
+        let number = self.first_frame.wrapping_add(nth as u64);
+        let index = record.interface as usize;
+        let interface = self.interfaces.get(index)?;
+        let fcs = usize::from(interface.fcs_len);
+        let len = (record.len as usize).saturating_sub(fcs);
+        let data = self.data(record);
+        let data = if fcs > 0 { data.get(..len).unwrap_or(data) } else { data };
+        let iface = interface.name.as_deref();
+        let (ts, precision, link) = (record.ts, interface.precision, interface.link);
+        let offset = record.offset;
+        let whole = of_frame(&self.joined, number, |joined| joined.frame);
+        let whole = whole.map(|joined| &*joined.bytes);
+        let flow = of_frame(&self.belongs, number, |belongs| belongs.frame);
+        let flow = flow.map(|belongs| &belongs.flow);
+        let place = interface.file.as_deref().zip(self.numbers.get(nth).copied());
+        let place = place.map(|(file, number)| Place { file, number });
+        let frame =
+            Frame { number, offset, ts, precision, link, data, len, whole, iface, flow, place };
+        Some((index, interface, frame))
     }
 }

@@ -25,7 +25,6 @@ use crate::engine::Work;
 #[cfg(feature = "live")]
 use crate::engine::hold::Hold;
 use crate::engine::names::Names;
-use crate::event::Event;
 use crate::sink::Sink;
 use crate::sink::json::Origin;
 use crate::sink::notice::Notices;
@@ -72,40 +71,45 @@ impl Work for Renderer {
                 return;
             }
         }
-        let mut happened = batch.notices.iter().peekable();
-        output.undecoded = self.selection.each_glance(batch, writers, |seen| {
-            let (Seen::Glance(frame, _) | Seen::Event(Event { frame, .. })) = seen;
-            if let Some(recorder) = self.recorder {
-                output.events += 1;
-                recorder.record(frame, batch, &mut output.page, &mut output.recorded);
-                return true;
-            }
-            let at = frame.number.saturating_sub(batch.first_frame);
-            while let Some(notice) = happened.next_if(|notice| notice.before as u64 <= at) {
-                if let Some(notices) = &mut self.notices {
-                    notices.tell(notice, &mut output.page);
-                }
-            }
-            match (&mut self.sink, seen) {
-                (None, _) => {}
-                (Some(sink), Seen::Event(event)) => sink.event(event, &mut output.page),
-                (Some(sink), Seen::Glance(frame, glance)) => {
-                    if !sink.plain(frame, glance, &mut output.page) {
-                        return false;
+        let Self { selection, sink, notices, recorder, .. } = self;
+        let Rendered { page, events, undecoded, recorded, .. } = output;
+        let mut happened = batch.notices.as_slice();
+        *undecoded = match recorder {
+            Some(recorder) => selection.each_glance(batch, writers, |seen| {
+                *events += 1;
+                recorder.record(seen.frame(), batch, page, recorded);
+                true
+            }),
+            None => selection.each_glance(batch, writers, |seen| {
+                while let [notice, later @ ..] = happened
+                    && notice.before as u64 <= seen.frame().number.saturating_sub(batch.first_frame)
+                {
+                    happened = later;
+                    if let Some(notices) = notices {
+                        notices.tell(notice, page);
                     }
                 }
-            }
-            output.events += 1;
-            if let (Some(notices), Seen::Event(event)) = (&mut self.notices, seen) {
-                let here = |suspected: &&Suspected| suspected.frame == event.frame.number;
-                for (nth, suspected) in batch.suspected.iter().filter(here).enumerate() {
-                    notices.spoof(event, suspected.what, nth, &mut output.page);
+                match (sink.as_mut(), seen) {
+                    (None, _) => {}
+                    (Some(sink), Seen::Event(event)) => sink.event(event, page),
+                    (Some(sink), Seen::Glance(frame, glance)) => {
+                        if !sink.plain(frame, glance, page) {
+                            return false;
+                        }
+                    }
                 }
-            }
-            true
-        });
-        if let Some(notices) = &mut self.notices {
-            happened.for_each(|notice| notices.tell(notice, &mut output.page));
+                *events += 1;
+                if let (Some(notices), Seen::Event(event)) = (&mut *notices, seen) {
+                    let here = |suspected: &&Suspected| suspected.frame == event.frame.number;
+                    for (nth, suspected) in batch.suspected.iter().filter(here).enumerate() {
+                        notices.spoof(event, suspected.what, nth, page);
+                    }
+                }
+                true
+            }),
+        };
+        if let Some(notices) = notices {
+            happened.iter().for_each(|notice| notices.tell(notice, page));
         }
     }
 }

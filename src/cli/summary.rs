@@ -44,7 +44,7 @@ impl Work for Counter {
         let undecoded = self.selection.each_glance(batch, writers, |seen| {
             match seen {
                 Seen::Glance(frame, glance) => {
-                    systems = Some(glance.systems);
+                    systems = Some(glance.systems());
                     summary.observe_glance(frame, glance);
                 }
                 Seen::Event(event) => {

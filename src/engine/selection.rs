@@ -63,6 +63,17 @@ pub enum Seen<'s, 'a> {
     Event(&'s Event<'a>),
 }
 
+impl<'s, 'a> Seen<'s, 'a> {
+    /// The frame.
+    #[inline]
+    pub fn frame(&self) -> &'s Frame<'a> {
+        match *self {
+            Self::Glance(frame, _) => frame,
+            Self::Event(event) => &event.frame,
+        }
+    }
+}
+
 impl Selection {
     /// Decodes a batch and gives what is wanted to `take`.
     pub fn each(
@@ -108,7 +119,8 @@ impl Selection {
         let mut undecoded = Undecoded::default();
         let mut taken = 0;
         let tunnels = self.tunnels.as_ref().map(Tunnels::now);
-        for ((at, interface, frame), record) in batch.frames().zip(&batch.records) {
+        for (nth, record) in batch.records.iter().enumerate() {
+            let Some((at, interface, frame)) = batch.frame(nth, record) else { continue };
             let writer = writers.get(at).copied().unwrap_or_else(|| Writer::new(interface.order));
             // By reference: what was just written in small pieces is not moved in large ones.
             if (asks || enough)

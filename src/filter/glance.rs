@@ -56,7 +56,8 @@ impl Test {
                     && (glance.proto == *number || glance.named == *number)
             }
             Self::Net { side, net } => {
-                side.of(Some(glance.src), Some(glance.dst), |address| net.has(address))
+                let [src, dst] = glance.addresses().map(Some);
+                side.of(src, dst, |address| net.has(address))
             }
             Self::Ports { protos, side, first, last } => glance.ports.is_some_and(|ports| {
                 let proto = match glance.proto {
@@ -75,11 +76,11 @@ impl Test {
             Self::Subrule(n) => number(glance.rules()[1]) == *n,
             Self::Reason(code) => {
                 let reason = glance.reason();
-                code.is(reason.0, |name| reason.is_named(name, glance.systems))
+                code.is(reason.0, |name| reason.is_named(name, glance.systems()))
             }
             Self::Action(code) => {
                 let action = glance.action();
-                code.is(action.0, |name| action.is_named(name, glance.systems))
+                code.is(action.0, |name| action.is_named(name, glance.systems()))
             }
             Self::Dir(dir) => glance.dir() == *dir,
             Self::Truncated => frame.is_truncated(),

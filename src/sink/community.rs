@@ -40,7 +40,7 @@ const KEPT: usize = 1024;
 #[derive(Debug)]
 pub struct Namer {
     kept: Box<[(Key, [u8; NAME])]>,
-    ways: Ways,
+    ways: Ways<KEPT>,
 }
 
 /// A tuple in five words, which are sooner compared; of no tuple all are 0.
@@ -50,7 +50,7 @@ impl Namer {
     /// One that has named nothing yet.
     pub fn new() -> Self {
         let kept = vec![([0; 5], [0; NAME]); KEPT].into_boxed_slice();
-        Self { kept, ways: Ways::new(KEPT) }
+        Self { kept, ways: Ways::new() }
     }
 
     /// Appends the flow's name; false, and nothing appended, where the packet does not tell enough.

@@ -20,18 +20,17 @@ const SLOTS: usize = 256;
 /// Bytes that a slot has room for from its first header on, so that a later one costs no allocation.
 const USUAL_LEN: usize = 1024;
 
-/// Where OpenBSD's header goes on with addresses and ports (`saddr`).
-const BEFORE_ADDRESSES: usize = 64;
-/// The length byte of a header that has them.
-const WITH_ADDRESSES: u8 = 100;
-/// The longest plain header without them, FreeBSD's of 69 bytes, in words of eight.
-const WORDS: usize = 9;
+/// Where OpenBSD's header goes on with addresses and ports (`saddr`), and FreeBSD's with the number
+/// that a rule has by `ridentifier`; others end before it.
+const HEAD: usize = 64;
+/// The length byte of FreeBSD's header, which in a frame takes eight bytes more than the head.
+const FREEBSD: u8 = 69;
 
 /// Texts in `PIECES` pieces.
 #[derive(Debug)]
 pub(super) struct Memo<const PIECES: usize> {
     slots: Box<[Pieces<PIECES>]>,
-    ways: Ways,
+    ways: Ways<SLOTS>,
 }
 
 /// What was written of one header.
@@ -45,67 +44,56 @@ pub(super) struct Pieces<const PIECES: usize> {
 /// Appends a piece of the header of an event.
 pub(super) type Write<'a> = &'a dyn Fn(&Event<'_>, &Pflog<'_>, &mut Vec<u8>);
 
-/// All that a header's text depends on, in words, which are sooner compared than bytes.
+/// All that a header's text depends on.
 #[derive(Debug, Clone, Copy)]
 struct Key {
-    /// The header up to its addresses, zeros behind it. It begins with its length, so that none is 0.
-    head: [u64; WORDS],
+    /// The header up to where it may have addresses, with what pads it. It begins with its length, so
+    /// that none is all 0.
+    head: [u8; HEAD],
+    /// What FreeBSD's has behind that, with what pads it, in a word.
+    tail: u64,
     /// What is known of its [`Writer`].
     writer: u64,
 }
 
 impl Key {
     /// Of no header.
-    const NONE: Self = Self { head: [0; WORDS], writer: 0 };
+    const NONE: Self = Self { head: [0; HEAD], tail: 0, writer: 0 };
 
+    /// True if it has this head, tail and writer. The words are compared where they stand, without a
+    /// branch for each.
     #[inline(always)]
-    fn new(frame: &[u8], writer: Writer) -> Self {
-        let mut key = Self { writer: writer.bits(), ..Self::NONE };
-        let words = key.head.iter_mut();
-        match (frame.first(), frame.first_chunk::<BEFORE_ADDRESSES>()) {
-            (Some(&WITH_ADDRESSES), Some(bytes)) => {
-                let (bytes, _) = bytes.as_chunks();
-                words.zip(bytes).for_each(|(word, bytes)| *word = u64::from_le_bytes(*bytes));
-            }
-            (hdrlen, _) => {
-                let own = hdrlen.and_then(|&len| frame.get(..len.into())).unwrap_or(frame);
-                let (bytes, rest) = own.as_chunks();
-                let mut last = [0; 8];
-                last.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
-                let bytes = bytes.iter().chain([&last]);
-                words.zip(bytes).for_each(|(word, bytes)| *word = u64::from_le_bytes(*bytes));
-            }
-        }
-        key
+    fn is(&self, head: &[u8; HEAD], tail: u64, writer: u64) -> bool {
+        let (own, _) = self.head.as_chunks::<8>();
+        let (words, _) = head.as_chunks::<8>();
+        let words = own.iter().zip(words);
+        let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
+        let differs = (self.tail ^ tail) | (self.writer ^ writer);
+        words.fold(differs, |all, (a, b)| all | (word(a) ^ word(b))) == 0
     }
+}
 
-    /// By action, reason and interface, rule, user and direction; the anchor's name does not
-    /// matter, nor its process.
-    #[inline(always)]
-    const fn sum(&self) -> u64 {
-        let [first, ifname, _, _, rule, uid, _, dir, _] = self.head;
-        let sum = first
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .wrapping_add(ifname.wrapping_mul(0xbf58_476d_1ce4_e5b9))
-            .wrapping_add(rule.wrapping_mul(0x94d0_49bb_1331_11eb))
-            .wrapping_add(uid.wrapping_mul(0xd6e8_feb8_6659_fd93))
-            .wrapping_add(dir.wrapping_mul(0xc2b2_ae3d_27d4_eb4f));
-        (sum ^ sum >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    }
-
-    /// True if it is the other, without a branch for each word.
-    #[inline(always)]
-    fn is(&self, other: &Self) -> bool {
-        let words = self.head.iter().zip(&other.head);
-        words.fold(self.writer ^ other.writer, |all, (a, b)| all | (a ^ b)) == 0
-    }
+/// By action, reason and interface, rule, user and direction; the anchor's name does not matter, nor
+/// its process.
+#[inline(always)]
+fn sum(head: &[u8; HEAD]) -> u64 {
+    let (words, _) = head.as_chunks();
+    let &[first, ifname, _, _, rule, uid, _, dir] = words.first_chunk().unwrap_or(&[[0; 8]; 8]);
+    let word = u64::from_le_bytes;
+    let sum = word(first)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .wrapping_add(word(ifname).wrapping_mul(0xbf58_476d_1ce4_e5b9))
+        .wrapping_add(word(rule).wrapping_mul(0x94d0_49bb_1331_11eb))
+        .wrapping_add(word(uid).wrapping_mul(0xd6e8_feb8_6659_fd93))
+        .wrapping_add(word(dir).wrapping_mul(0xc2b2_ae3d_27d4_eb4f));
+    (sum ^ sum >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 impl<const PIECES: usize> Memo<PIECES> {
     /// One that has kept nothing yet.
     pub(super) fn new() -> Self {
         let empty = Pieces { key: Key::NONE, text: Vec::new(), ends: [0; PIECES] };
-        Self { slots: vec![empty; SLOTS].into_boxed_slice(), ways: Ways::new(SLOTS) }
+        Self { slots: vec![empty; SLOTS].into_boxed_slice(), ways: Ways::new() }
     }
 
     /// What `write` appends of the record's header, piece by piece. It must depend on nothing but
@@ -118,13 +106,18 @@ impl<const PIECES: usize> Memo<PIECES> {
         write: [Write<'_>; PIECES],
     ) -> Option<&Pieces<PIECES>> {
         let Self { slots, ways } = self;
-        let key = Key::new(frame.data, glance.writer);
-        let sum = key.sum();
-        let is = |at: usize| slots.get(at).is_some_and(|slot| slot.key.is(&key));
+        let (head, rest) = frame.data.split_first_chunk::<HEAD>()?;
+        let tail = match (head, rest.first_chunk()) {
+            ([FREEBSD, ..], Some(tail)) => u64::from_ne_bytes(*tail),
+            _ => 0,
+        };
+        let (sum, writer) = (sum(head), glance.writer.bits());
+        let is = |at: usize| slots.get(at).is_some_and(|slot| slot.key.is(head, tail, writer));
         let at = match ways.find(sum, is) {
             Some(at) => at,
             None => {
                 let at = ways.take(sum);
+                let key = Key { head: *head, tail, writer };
                 slots.get_mut(at)?.fill(key, (frame, glance.writer), write)?;
                 at
             }

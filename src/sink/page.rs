@@ -158,11 +158,17 @@ impl Page {
         self.leave(Fill::Delta(self.ts));
     }
 
-    /// Makes the numbers that follow relative to the segment's connection.
-    pub(super) fn relate_to(&mut self, segment: Segment) {
+    /// The numbers behind the hole that this fills are relative to the segment's connection.
+    pub(super) fn relative_to(&mut self, segment: Segment) -> Fill {
         let index = self.segments.len();
         self.segments.push(segment);
-        self.leave(Fill::Segment(index));
+        Fill::Segment(index)
+    }
+
+    /// Leaves a hole behind so many bytes that are still to come.
+    #[inline]
+    pub(super) fn leave_behind(&mut self, bytes: usize, fill: Fill) {
+        self.holes.push(Hole { at: self.text.len().wrapping_add(bytes), fill });
     }
 
     /// Leaves a hole for the number of the document that the byte at `at` belongs to.

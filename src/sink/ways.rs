@@ -5,25 +5,28 @@
 /// Places that a key may be in.
 const WAYS: usize = 4;
 
-/// The places of keys, by their sums. These lie side by side: a look-up reads one line of the
-/// cache, and what is kept only where it is the key's.
+/// So many places of keys, a power of two from four on, by the keys' sums. These lie side by side: a
+/// look-up reads one line of the cache, and what is kept only where it is the key's.
 #[derive(Debug)]
-pub(super) struct Ways {
+pub(super) struct Ways<const PLACES: usize> {
     sums: Box<[[u64; WAYS]]>,
     /// Which place of a set is given away next.
     next: usize,
 }
 
-impl Ways {
-    /// For so many places, a multiple of four.
-    pub(super) fn new(places: usize) -> Self {
-        Self { sums: vec![[0; WAYS]; places / WAYS].into_boxed_slice(), next: 0 }
+impl<const PLACES: usize> Ways<PLACES> {
+    /// Sets of places that the same sums go to.
+    const SETS: usize = PLACES / WAYS;
+
+    /// Places that are nobody's.
+    pub(super) fn new() -> Self {
+        Self { sums: vec![[0; WAYS]; Self::SETS].into_boxed_slice(), next: 0 }
     }
 
     /// The place that a key of this sum has, if `is` says that it is this key's.
     #[inline(always)]
     pub(super) fn find(&self, sum: u64, is: impl FnOnce(usize) -> bool) -> Option<usize> {
-        let set = self.set(sum);
+        let set = Self::set(sum);
         // Without a branch for each, as any may be the one.
         let ways = self.sums.get(set)?.iter().zip(0..);
         let way = ways.fold(0, |found, (&known, way)| if known == sum { way } else { found });
@@ -32,7 +35,7 @@ impl Ways {
 
     /// Gives a place to a key of this sum, whosever it was.
     pub(super) fn take(&mut self, sum: u64) -> usize {
-        let set = self.set(sum);
+        let set = Self::set(sum);
         let way = self.next % WAYS;
         self.next = way.wrapping_add(1);
         let place = self.sums.get_mut(set).and_then(|sums| sums.get_mut(way));
@@ -41,9 +44,9 @@ impl Ways {
     }
 
     #[inline(always)]
-    fn set(&self, sum: u64) -> usize {
+    fn set(sum: u64) -> usize {
         let [high, low, ..] = sum.to_be_bytes();
-        usize::from(u16::from_be_bytes([high, low])) % self.sums.len().max(1)
+        usize::from(u16::from_be_bytes([high, low])) % Self::SETS
     }
 }
 
@@ -53,7 +56,7 @@ mod tests {
 
     #[test]
     fn a_key_is_found_until_as_many_others_of_its_set_came() {
-        let mut ways = Ways::new(16);
+        let mut ways = Ways::<16>::new();
         let sum = |n: u64| 3 << 48 | n;
         assert_eq!(ways.find(0, |_| false), None);
         let places: Vec<_> = (1..=4).map(|n| ways.take(sum(n))).collect();

@@ -71,7 +71,7 @@ impl Cell {
             ruleset: name_in(ruleset),
             rulenr,
             subrulenr,
-            systems: glance.systems,
+            systems: glance.systems(),
             action: glance.action().0,
             reason: glance.reason().0,
             dir: Some(glance.dir().0),

@@ -190,7 +190,8 @@ impl Summary {
     pub fn observe_glance(&mut self, frame: &Frame<'_>, glance: &Glance<'_>) {
         self.frame(frame);
         self.pflog += 1;
-        let Glance { src, dst, proto, ports, .. } = *glance;
+        let Glance { proto, ports, .. } = *glance;
+        let [src, dst] = glance.addresses();
         let len = length(Some(glance.len), glance.header_len, glance.wire_len);
         let bytes = self.addressed(len, Some(proto), ports, Some(src), Some(dst));
         let verdict = self.cell(Cell::at(glance), bytes);

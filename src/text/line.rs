@@ -136,6 +136,12 @@ impl<'r> Line<'r> {
         self.len
     }
 
+    /// Takes back what was appended since it was this long.
+    #[inline(always)]
+    pub const fn cut(&mut self, len: usize) {
+        self.len = len;
+    }
+
     /// True if it has no piece.
     #[inline(always)]
     pub const fn is_empty(&self) -> bool {

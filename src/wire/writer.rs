@@ -80,7 +80,7 @@ impl Writer {
     #[inline]
     pub(crate) const fn bits(self) -> u64 {
         let Self { order, order_seen, systems, old } = self;
-        u64::from_le_bytes([order as u8, order_seen as u8, systems.bits(), old as u8, 0, 0, 0, 0])
+        u64::from_le_bytes([order as u8, order_seen as u8, old as u8, systems.bits(), 0, 0, 0, 0])
     }
 
     /// True if this frame cannot add to what is known.

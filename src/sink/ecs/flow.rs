@@ -22,7 +22,7 @@ const SIZE: usize = 512;
 #[derive(Debug)]
 pub(super) struct Flows {
     slots: Box<[Slot]>,
-    ways: Ways,
+    ways: Ways<SLOTS>,
     /// Names those that are not kept.
     pub(super) namer: Namer,
 }
@@ -65,7 +65,7 @@ impl Flows {
     /// None is kept yet.
     pub(super) fn new() -> Self {
         let slots = vec![Slot::EMPTY; SLOTS].into_boxed_slice();
-        Self { slots, ways: Ways::new(SLOTS), namer: Namer::new() }
+        Self { slots, ways: Ways::new(), namer: Namer::new() }
     }
 
     /// Appends the rest of `network`, and the two ends. `through` is the direction where the site's
@@ -94,7 +94,7 @@ impl Flows {
             return;
         }
         let ports = glance.ports.map(|ports| (ports.src, ports.dst));
-        let (src, dst, proto) = (glance.src, glance.dst, glance.proto);
+        let ([src, dst], proto) = (glance.addresses(), glance.proto);
         let tuple = Tuple { src, dst, proto, ports, icmp: glance.icmp() };
         let start = line.len();
         let again = put_network(line, site, namer, &tuple);

@@ -70,7 +70,7 @@ pub(super) fn push(
 /// Appends pf's addresses, the end of `pflog` and those of the packet, protocol and ports.
 #[inline(always)]
 fn put_ends(line: &mut Line<'_>, frame: &Frame<'_>, glance: &Glance<'_>) {
-    let (src, dst) = (glance.src, glance.dst);
+    let [src, dst] = glance.addresses();
     let begin = |line: &mut Line<'_>| match glance.family {
         Family::Inet => line.put(br#"},"net":{"family":"inet","src":""#),
         Family::Inet6 => line.put(br#"},"net":{"family":"inet6","src":""#),

@@ -142,10 +142,16 @@ impl Sink for Text {
         } else {
             Piece::new(&[], 0)
         };
-        begin(page, &mut self.clock, frame.ts, options);
         let mut line = Line::new(&mut self.room);
+        page.begin(frame.ts);
+        if options.time.is_relative() {
+            page.leave_delta();
+        } else {
+            self.clock.put(&mut line, frame.ts, options.time, options.precision);
+        }
         line.piece(&header);
         if !plain::push(page, &mut line, glance, options) {
+            self.clock.push(&mut page.text, frame.ts, options.time, options.precision);
             page.text.extend_from_slice(header.bytes());
             page.sync = false;
             ip::push(page, &glance.packet(), options);

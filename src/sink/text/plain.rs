@@ -51,7 +51,8 @@ pub(super) fn push(
     let Some(payload) = bytes.get(behind..) else { return false };
     let payload_len = glance.len.saturating_sub(behind);
     let family = (!options.link).then_some(glance.family);
-    let flow = Flow { src: glance.src, dst: glance.dst, ports, payload, payload_len, family };
+    let [src, dst] = glance.addresses();
+    let flow = Flow { src, dst, ports, payload, payload_len, family };
     match glance.proto {
         proto::UDP => push_udp(page, line, &flow).is_some(),
         proto::TCP => tcp::push_plain(page, line, &flow, options).is_some(),
@@ -70,9 +71,10 @@ fn push_other(
     if !options.link {
         put_version(line, glance.family);
     }
-    line.addr(glance.src);
+    let [src, dst] = glance.addresses();
+    line.addr(src);
     line.put(b" > ");
-    line.addr(glance.dst);
+    line.addr(dst);
     line.put(b": ");
     page.text.extend_from_slice(line.text()?);
     page.sync = false;

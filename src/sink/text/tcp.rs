@@ -6,9 +6,12 @@ use crate::sink::page::{Fill, Page, Segment};
 use crate::sink::text::plain::Flow;
 use crate::sink::text::put::{Hex4, put};
 use crate::sink::text::{Options, ip, tcpopt};
-use crate::text::line::Line;
+use crate::text::line::{Line, SIZE};
 
 const HEADER_LEN: usize = 20;
+/// Room that is enough for all that comes behind the flags: five numbers, and options of 40 bytes,
+/// of which none takes more than four times its bytes of text.
+const LONGEST_REST: usize = 512;
 /// Bytes of a reset's text that are shown.
 const MAX_RESET_TEXT: usize = 30;
 
@@ -54,7 +57,8 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
         && let (Some(src), Some(dst)) = (packet.ip.src, packet.ip.dst)
     {
         let syn = flags.has(TcpFlags::SYN);
-        page.relate_to(Segment::new(src, dst, tcp.ports, syn, seq, ack));
+        let base = page.relative_to(Segment::new(src, dst, tcp.ports, syn, seq, ack));
+        page.leave(base);
     }
     if header_len > len {
         let out = &mut page.text;
@@ -64,7 +68,7 @@ pub(super) fn push(page: &mut Page, packet: &Packet<'_>, options: &Options) {
     if options.verbose > 0 && !ip::is_fragment(packet) {
         push_checksum(&mut page.text, packet, tcp);
     }
-    push_numbers(page, tcp, flags, len - header_len, relative, options);
+    push_numbers(page, tcp, flags, len - header_len, relative, options.verbose > 1);
     if !whole {
         put!(&mut page.text, " [|tcp]");
         return;
@@ -92,12 +96,16 @@ pub(super) fn push_plain(
     line.put(b"Flags [");
     line.part(flags.letters());
     line.put(b"]");
-    page.text.extend_from_slice(line.text()?);
+    if line.len() > SIZE - LONGEST_REST {
+        return None;
+    }
     let (seq, ack) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
     let relative = !options.absolute && flags.has(TcpFlags::ACK);
     if relative {
         let syn = flags.has(TcpFlags::SYN);
-        page.relate_to(Segment::new(flow.src, flow.dst, flow.ports, syn, seq, ack));
+        let segment = Segment::new(flow.src, flow.dst, flow.ports, syn, seq, ack);
+        let base = page.relative_to(segment);
+        page.leave_behind(line.len(), base);
     }
     let tcp = Tcp {
         ports: flow.ports,
@@ -110,22 +118,27 @@ pub(super) fn push_plain(
         options: flow.payload.get(HEADER_LEN..header_len).unwrap_or_default(),
     };
     let data_len = flow.payload_len.saturating_sub(header_len);
-    push_numbers(page, &tcp, flags, data_len, relative, options);
-    if !tcp.options.is_empty() {
-        let options = tcpopt::Options {
-            bytes: tcp.options,
-            len: tcp.options.len(),
-            flags,
-            relative,
-            data_cut: flow.payload.len() < flow.payload_len,
-            last: flow.payload.len() <= header_len,
-            captured: flow.payload.len() >= flow.payload_len,
-        };
-        if !options.push(page) {
-            return Some(());
-        }
+    push_numbers(&mut Begun { page, line }, &tcp, flags, data_len, relative, false);
+    if tcp.options.is_empty() || tcpopt::put_usual(line, tcp.options) {
+        line.put(b", length ");
+        line.dec(data_len);
+        page.text.extend_from_slice(line.text()?);
+        return Some(());
     }
-    put!(&mut page.text, ", length ", data_len);
+    page.text.extend_from_slice(line.text()?);
+    let (captured, there) = (flow.payload.len(), flow.payload_len);
+    let options = tcpopt::Options {
+        bytes: tcp.options,
+        len: tcp.options.len(),
+        flags,
+        relative,
+        data_cut: captured < there,
+        last: captured <= header_len,
+        captured: captured >= there,
+    };
+    if options.push(page) {
+        put!(&mut page.text, ", length ", data_len);
+    }
     Some(())
 }
 
@@ -152,51 +165,104 @@ fn push_checksum(out: &mut Vec<u8>, packet: &Packet<'_>, tcp: &Tcp<'_>) {
     }
 }
 
-/// `, seq 1:100, ack 1, win 512, urg 1`, as far as they are there.
-#[inline]
+/// What a segment's numbers are appended to.
+pub(super) trait Out {
+    /// Appends text as it is.
+    fn text<const N: usize>(&mut self, text: &[u8; N]);
+    /// Appends a decimal number.
+    fn number(&mut self, n: u32);
+    /// Leaves a hole.
+    fn leave(&mut self, fill: Fill);
+}
+
+impl Out for Page {
+    #[inline]
+    fn text<const N: usize>(&mut self, text: &[u8; N]) {
+        self.text.extend_from_slice(text);
+    }
+
+    #[inline]
+    fn number(&mut self, n: u32) {
+        put!(&mut self.text, n);
+    }
+
+    #[inline]
+    fn leave(&mut self, fill: Fill) {
+        self.leave(fill);
+    }
+}
+
+/// A line that is still to go onto its page.
+struct Begun<'a, 'r> {
+    page: &'a mut Page,
+    line: &'a mut Line<'r>,
+}
+
+impl Out for Begun<'_, '_> {
+    #[inline(always)]
+    fn text<const N: usize>(&mut self, text: &[u8; N]) {
+        self.line.put(text);
+    }
+
+    #[inline(always)]
+    fn number(&mut self, n: u32) {
+        self.line.dec(n);
+    }
+
+    #[inline(always)]
+    fn leave(&mut self, fill: Fill) {
+        self.page.leave_behind(self.line.len(), fill);
+    }
+}
+
+/// `, seq 1:100, ack 1, win 512, urg 1`, as far as they are there; the first one `always`, also where
+/// the segment takes no room of the stream.
+#[inline(always)]
 fn push_numbers(
-    page: &mut Page,
+    out: &mut impl Out,
     tcp: &Tcp<'_>,
     flags: TcpFlags,
     data_len: usize,
     relative: bool,
-    options: &Options,
+    always: bool,
 ) {
     let has_number = data_len > 0 || flags.has(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);
-    if (has_number || options.verbose > 1)
+    if (has_number || always)
         && let Some(seq) = tcp.seq
     {
         let end = seq.wrapping_add(u32::try_from(data_len).unwrap_or_default());
-        put!(&mut page.text, ", seq ");
-        push_number(page, seq, Fill::Seq, relative);
+        out.text(b", seq ");
+        push_number(out, seq, Fill::Seq, relative);
         if data_len > 0 {
-            put!(&mut page.text, ":");
-            push_number(page, end, Fill::Seq, relative);
+            out.text(b":");
+            push_number(out, end, Fill::Seq, relative);
         }
     }
     if flags.has(TcpFlags::ACK)
         && let Some(ack) = tcp.ack
     {
-        put!(&mut page.text, ", ack ");
-        push_number(page, ack, Fill::Ack, relative);
+        out.text(b", ack ");
+        push_number(out, ack, Fill::Ack, relative);
     }
     if let Some(win) = tcp.win {
-        put!(&mut page.text, ", win ", win);
+        out.text(b", win ");
+        out.number(win.into());
     }
     if flags.has(TcpFlags::URG)
         && let Some(urg) = tcp.urg
     {
-        put!(&mut page.text, ", urg ", urg);
+        out.text(b", urg ");
+        out.number(urg.into());
     }
 }
 
 /// Appends a number, or a hole for it.
-#[inline]
-pub(super) fn push_number(page: &mut Page, n: u32, fill: fn(u32) -> Fill, relative: bool) {
+#[inline(always)]
+pub(super) fn push_number(out: &mut impl Out, n: u32, fill: fn(u32) -> Fill, relative: bool) {
     if relative {
-        page.leave(fill(n));
+        out.leave(fill(n));
     } else {
-        put!(&mut page.text, n);
+        out.number(n);
     }
 }
 

@@ -5,6 +5,7 @@ use crate::sink::page::{Fill, Page};
 use crate::sink::text::mptcp;
 use crate::sink::text::put::{Bytes, Hex, Hex2, Hex4, be16, be32, put};
 use crate::sink::text::tcp::push_number;
+use crate::text::line::Line;
 
 /// The options of a segment.
 pub(super) struct Options<'a> {
@@ -26,6 +27,57 @@ pub(super) struct Options<'a> {
 
 const EOL: u8 = 0;
 const NOP: u8 = 1;
+
+/// Appends what [`Options::push`] does of options that nearly all segments have, if they are whole and
+/// there are no others; else false, and nothing appended.
+#[inline(always)]
+pub(super) fn put_usual(line: &mut Line<'_>, options: &[u8]) -> bool {
+    let start = line.len();
+    line.put(b", options [");
+    let mut rest = options;
+    loop {
+        rest = match *rest {
+            [EOL, ..] => {
+                line.put(b"eol");
+                &[]
+            }
+            [NOP, ref rest @ ..] => {
+                line.put(b"nop");
+                rest
+            }
+            [2, 4, a, b, ref rest @ ..] => {
+                line.put(b"mss ");
+                line.dec(u16::from_be_bytes([a, b]));
+                rest
+            }
+            [3, 3, shift, ref rest @ ..] => {
+                line.put(b"wscale ");
+                line.octet(shift);
+                rest
+            }
+            [4, 2, ref rest @ ..] => {
+                line.put(b"sackOK");
+                rest
+            }
+            [8, 10, a, b, c, d, e, f, g, h, ref rest @ ..] => {
+                line.put(b"TS val ");
+                line.dec(u32::from_be_bytes([a, b, c, d]));
+                line.put(b" ecr ");
+                line.dec(u32::from_be_bytes([e, f, g, h]));
+                rest
+            }
+            _ => {
+                line.cut(start);
+                return false;
+            }
+        };
+        if rest.is_empty() {
+            line.put(b"]");
+            return true;
+        }
+        line.put(b",");
+    }
+}
 
 /// Why an option was not shown to its end.
 enum Stop {
