@@ -56,7 +56,7 @@ pub struct Glance<'a> {
 impl<'a> Glance<'a> {
     /// A look at a frame; `None` if it must be decoded. A frame that this is of decodes to a packet
     /// that pf logged, without an error.
-    #[inline]
+    #[inline(always)]
     pub fn of(frame: &Frame<'a>, writer: Writer) -> Option<Self> {
         if frame.link != LinkType::PFLOG {
             return None;

@@ -181,34 +181,86 @@ impl Batch {
     /// The frames of the batch, each with its index into [`Batch::interfaces`]. A frame check
     /// sequence is not part of the frame.
     pub fn frames(&self) -> impl Iterator<Item = (usize, &Interface, Frame<'_>)> {
-        self.records.iter().enumerate().filter_map(|(nth, record)| self.frame(nth, record))
+        let mut frames = Frames::new(self);
+        let next = move |(nth, record)| {
+            let (index, interface, frame) = frames.of(nth, record)?;
+            Some((index, interface, *frame))
+        };
+        self.records.iter().enumerate().filter_map(next)
+    }
+}
+
+/// The frames of a batch, one after the other in the same place: of each only what differs from the one
+/// before is written.
+pub(crate) struct Frames<'b> {
+    batch: &'b Batch,
+    /// Whose frame was the last one.
+    interface: Option<(usize, &'b Interface)>,
+    /// There is more to some frames than a record tells.
+    more: bool,
+    frame: Frame<'b>,
+}
+
+impl<'b> Frames<'b> {
+    pub(crate) fn new(batch: &'b Batch) -> Self {
+        let more =
+            !(batch.joined.is_empty() && batch.belongs.is_empty() && batch.numbers.is_empty());
+        let frame = Frame {
+            number: 0,
+            offset: 0,
+            ts: Timestamp::default(),
+            precision: Precision::default(),
+            link: LinkType::PFLOG,
+            data: &[],
+            len: 0,
+            whole: None,
+            iface: None,
+            flow: None,
+            place: None,
+        };
+        Self { batch, interface: None, more, frame }
     }
 
-    /// The frame of a record, which is the batch's `nth` from 0.
+    /// The frame of a record, which is the batch's `nth` from 0, and its index into
+    /// [`Batch::interfaces`]; none if that is not there.
     #[inline(always)]
-    pub(crate) fn frame(
-        &self,
+    pub(crate) fn of(
+        &mut self,
         nth: usize,
         record: &Record,
-    ) -> Option<(usize, &Interface, Frame<'_>)> {
-        let number = self.first_frame.wrapping_add(nth as u64);
+    ) -> Option<(usize, &'b Interface, &Frame<'b>)> {
         let index = record.interface as usize;
-        let interface = self.interfaces.get(index)?;
+        let interface = match self.interface {
+            Some((last, interface)) if last == index => interface,
+            _ => self.turn(index)?,
+        };
+        let Self { batch, more, frame, .. } = self;
         let fcs = usize::from(interface.fcs_len);
-        let len = (record.len as usize).saturating_sub(fcs);
-        let data = self.data(record);
-        let data = if fcs > 0 { data.get(..len).unwrap_or(data) } else { data };
-        let iface = interface.name.as_deref();
-        let (ts, precision, link) = (record.ts, interface.precision, interface.link);
-        let offset = record.offset;
-        let whole = of_frame(&self.joined, number, |joined| joined.frame);
-        let whole = whole.map(|joined| &*joined.bytes);
-        let flow = of_frame(&self.belongs, number, |belongs| belongs.frame);
-        let flow = flow.map(|belongs| &belongs.flow);
-        let place = interface.file.as_deref().zip(self.numbers.get(nth).copied());
-        let place = place.map(|(file, number)| Place { file, number });
-        let frame =
-            Frame { number, offset, ts, precision, link, data, len, whole, iface, flow, place };
+        let data = batch.data(record);
+        frame.number = batch.first_frame.wrapping_add(nth as u64);
+        frame.offset = record.offset;
+        frame.ts = record.ts;
+        frame.len = (record.len as usize).saturating_sub(fcs);
+        frame.data = if fcs > 0 { data.get(..frame.len).unwrap_or(data) } else { data };
+        if *more {
+            let number = frame.number;
+            let joined = of_frame(&batch.joined, number, |joined| joined.frame);
+            frame.whole = joined.map(|joined| &*joined.bytes);
+            let belongs = of_frame(&batch.belongs, number, |belongs| belongs.frame);
+            frame.flow = belongs.map(|belongs| &belongs.flow);
+            let place = interface.file.as_deref().zip(batch.numbers.get(nth).copied());
+            frame.place = place.map(|(file, number)| Place { file, number });
+        }
         Some((index, interface, frame))
+    }
+
+    #[cold]
+    fn turn(&mut self, index: usize) -> Option<&'b Interface> {
+        let interface = self.batch.interfaces.get(index)?;
+        self.interface = Some((index, interface));
+        self.frame.precision = interface.precision;
+        self.frame.link = interface.link;
+        self.frame.iface = interface.name.as_deref();
+        Some(interface)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::capture::Batch;
+use crate::capture::{Batch, Frames};
 use crate::decode::decode;
 use crate::error::DecodeError;
 use crate::event::{Event, Frame, Kind};
@@ -119,26 +119,27 @@ impl Selection {
         let mut undecoded = Undecoded::default();
         let mut taken = 0;
         let tunnels = self.tunnels.as_ref().map(Tunnels::now);
+        let mut frames = Frames::new(batch);
         for (nth, record) in batch.records.iter().enumerate() {
-            let Some((at, interface, frame)) = batch.frame(nth, record) else { continue };
+            let Some((at, interface, frame)) = frames.of(nth, record) else { continue };
             let writer = writers.get(at).copied().unwrap_or_else(|| Writer::new(interface.order));
             // By reference: what was just written in small pieces is not moved in large ones.
             if (asks || enough)
-                && let Some(glance) = &Glance::of(&frame, writer)
+                && let Some(glance) = &Glance::of(frame, writer)
             {
                 // Such a record is never one that cannot be decoded.
-                if asks && !self.filter.matches_glance(&frame, glance) {
+                if asks && !self.filter.matches_glance(frame, glance) {
                     continue;
                 }
                 if !wanted(frame.ts) {
                     continue;
                 }
-                if enough && take(Seen::Glance(&frame, glance)) {
+                if enough && take(Seen::Glance(frame, glance)) {
                     taken += 1;
                     continue;
                 }
             }
-            let mut event = decode(frame, interface.order, writer);
+            let mut event = decode(*frame, interface.order, writer);
             event.named = batch.named(frame.number);
             event.rule = rules.as_ref().and_then(|rules| rules.join(&event));
             let messages;

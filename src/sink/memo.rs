@@ -33,8 +33,9 @@ pub(super) struct Memo<const PIECES: usize> {
     ways: Ways<SLOTS>,
 }
 
-/// What was written of one header.
+/// What was written of one header. It lies in two lines of the cache, the key's head in the first.
 #[derive(Debug, Clone)]
+#[repr(C, align(64))]
 pub(super) struct Pieces<const PIECES: usize> {
     key: Key,
     text: Vec<u8>,
@@ -46,6 +47,7 @@ pub(super) type Write<'a> = &'a dyn Fn(&Event<'_>, &Pflog<'_>, &mut Vec<u8>);
 
 /// All that a header's text depends on.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 struct Key {
     /// The header up to where it may have addresses, with what pads it. It begins with its length, so
     /// that none is all 0.
@@ -98,7 +100,7 @@ impl<const PIECES: usize> Memo<PIECES> {
 
     /// What `write` appends of the record's header, piece by piece. It must depend on nothing but
     /// the header without its addresses.
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(
         &mut self,
         frame: &Frame<'_>,
