@@ -244,9 +244,12 @@ fn turn<W: Work>(
     free: &Receiver<W::Output>,
     to: &Sender<Done<W::Output>>,
 ) -> Option<Fault> {
+    // The output that came back last is taken first: its memory is in the cache, if any's is.
+    let mut back = Vec::with_capacity(OUTPUTS_PER_WORKER);
     // Whose turn it is has an output.
     while let Some((nth, mut output)) = hand.begun.take().or_else(|| {
-        let output = free.recv().ok()?;
+        back.extend(free.try_iter());
+        let output = back.pop().or_else(|| free.recv().ok())?;
         // A panic of another worker's goes on in the consumer's thread.
         let mut feed = feed.lock().ok()?;
         Some((feed.read(&mut hand.batch, &mut hand.writers)?, output))

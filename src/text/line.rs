@@ -53,15 +53,15 @@ pub enum Address {
     V6(Ipv6Text, usize),
 }
 
-/// The text of a port, which may stand in a line several times too.
+/// The text of a port or a length, which may stand in a line several times too.
 #[derive(Debug, Clone, Copy)]
-pub struct Port(u64, usize);
+pub struct Number(u64, usize);
 
-impl Port {
-    /// A port's.
+impl Number {
+    /// Of a number of five digits at most.
     #[inline(always)]
-    pub fn new(port: u16) -> Self {
-        let (text, len) = number(port.into());
+    pub fn new(n: u16) -> Self {
+        let (text, len) = number(n.into());
         Self(text, len)
     }
 }
@@ -217,9 +217,9 @@ impl<'r> Line<'r> {
         self.some(&octet.to_le_bytes(), ((octet >> 32) as usize).wrapping_sub(1));
     }
 
-    /// Appends a port.
+    /// Appends a number whose text is there.
     #[inline(always)]
-    pub fn port(&mut self, Port(text, len): &Port) {
+    pub fn number(&mut self, Number(text, len): &Number) {
         self.some(&text.to_le_bytes(), *len);
     }
 
@@ -316,8 +316,8 @@ mod tests {
             line.octet(n);
             line.put(b",");
         }
-        line.port(&Port::new(0));
-        line.port(&Port::new(65_535));
+        line.number(&Number::new(0));
+        line.number(&Number::new(65_535));
         line.put(b" ");
         line.dec(0_u8);
         line.put(b" ");

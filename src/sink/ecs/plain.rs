@@ -11,7 +11,7 @@ use crate::event::{self, Frame};
 use crate::glance::Glance;
 use crate::sink::json::Line::Event;
 use crate::sink::json::{
-    Emit, Origin, key, push_members, push_transport, put_frag_off, put_transport,
+    Emit, Origin, key, push_members, push_transport, put_frag_off, put_lengths, put_transport,
 };
 use crate::sink::memo::Memo;
 use crate::sink::subject::direction;
@@ -134,12 +134,7 @@ pub(super) fn push(
         line.put(b"}");
     }
     line.piece(&ready.tags);
-    line.dec(frame.data.len());
-    line.put(br#","len":"#);
-    line.dec(frame.len);
-    if frame.is_truncated() {
-        line.put(br#","truncated":true"#);
-    }
+    put_lengths(&mut line, frame);
     line.piece(&ready.pf);
     line.put(br#","ttl":"#);
     line.octet(glance.ttl());

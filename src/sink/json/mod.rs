@@ -18,7 +18,7 @@ pub(super) use describe::{
     address, describe_error, describe_happening, describe_notice, describe_suspicion,
     describe_transport, describe_tunnel, key,
 };
-pub(super) use plain::{push_transport, put_frag_off, put_transport};
+pub(super) use plain::{push_transport, put_frag_off, put_lengths, put_transport};
 
 use super::Sink;
 use super::memo::{Memo, Write};

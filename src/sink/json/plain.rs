@@ -7,7 +7,7 @@ use crate::event::Frame;
 use crate::glance::Glance;
 use crate::packet::{Icmp, TcpFlags, proto};
 use crate::pf::Family;
-use crate::text::line::{Line, Piece, Port, Room};
+use crate::text::line::{Line, Number, Piece, Room};
 use crate::time::Clock;
 use crate::wire::pflog::Pflog;
 
@@ -45,12 +45,7 @@ pub(super) fn push(
     line.dec(frame.number);
     line.bytes(source);
     line.put(br#","caplen":"#);
-    line.dec(frame.data.len());
-    line.put(br#","len":"#);
-    line.dec(frame.len);
-    if frame.is_truncated() {
-        line.put(br#","truncated":true"#);
-    }
+    put_lengths(&mut line, frame);
     line.piece(header);
     put_ends(&mut line, frame, glance);
     line.put(br#","ttl":"#);
@@ -67,6 +62,27 @@ pub(super) fn push(
     Some(())
 }
 
+/// Appends `caplen`, of which the key is there, and what belongs to it.
+#[inline(always)]
+pub(in crate::sink) fn put_lengths(line: &mut Line<'_>, frame: &Frame<'_>) {
+    match u16::try_from(frame.len) {
+        Ok(len) if frame.data.len() == frame.len => {
+            let len = Number::new(len);
+            line.number(&len);
+            line.put(br#","len":"#);
+            line.number(&len);
+        }
+        _ => {
+            line.dec(frame.data.len());
+            line.put(br#","len":"#);
+            line.dec(frame.len);
+            if frame.is_truncated() {
+                line.put(br#","truncated":true"#);
+            }
+        }
+    }
+}
+
 /// Appends pf's addresses, the end of `pflog` and those of the packet, protocol and ports.
 #[inline(always)]
 fn put_ends(line: &mut Line<'_>, frame: &Frame<'_>, glance: &Glance<'_>) {
@@ -78,7 +94,7 @@ fn put_ends(line: &mut Line<'_>, frame: &Frame<'_>, glance: &Glance<'_>) {
     let other = glance.other(frame);
     let ports = glance.ports.map(|ports| (ports.src, ports.dst));
     let (sport, dport) = ports.unwrap_or_default();
-    let (first_port, second_port) = (Port::new(sport), Port::new(dport));
+    let (first_port, second_port) = (Number::new(sport), Number::new(dport));
     if let Some((other, family)) = other.and_then(|other| Some((other, other.family?))) {
         let (saddr, daddr) = (address(other.saddr, family), address(other.daddr, family));
         let (first, second) = (line.address(saddr), line.address(daddr));
@@ -87,9 +103,9 @@ fn put_ends(line: &mut Line<'_>, frame: &Frame<'_>, glance: &Glance<'_>) {
         line.put(br#"","daddr":""#);
         line.ip(&second);
         line.put(br#"","sport":"#);
-        line.port(&if other.sport == sport { first_port } else { Port::new(other.sport) });
+        line.number(&if other.sport == sport { first_port } else { Number::new(other.sport) });
         line.put(br#","dport":"#);
-        line.port(&if other.dport == dport { second_port } else { Port::new(other.dport) });
+        line.number(&if other.dport == dport { second_port } else { Number::new(other.dport) });
         begin(line);
         let first = if src == saddr { first } else { line.address(src) };
         line.ip(&first);
@@ -116,9 +132,9 @@ fn put_ends(line: &mut Line<'_>, frame: &Frame<'_>, glance: &Glance<'_>) {
     }
     if ports.is_some() {
         line.put(br#","sport":"#);
-        line.port(&first_port);
+        line.number(&first_port);
         line.put(br#","dport":"#);
-        line.port(&second_port);
+        line.number(&second_port);
     }
 }
 
