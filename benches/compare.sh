@@ -147,10 +147,10 @@ if [ -x /usr/bin/time ]; then
     if [ -n "$many" ]; then
         resident=$("$input" log "$many" | peak "$pfscope" summary -)
         line "\`summary -\` of $many packets: resident" '48 MiB' 48 "$(ratio "$resident" 1024)" ' MiB'
-        once piped sh -c "'$input' log $records | '$pfscope' summary -"
-        once piped sh -c "'$input' log $records | '$pfscope' summary -"
-        once much sh -c "'$input' log $many | '$pfscope' summary -"
-        once much sh -c "'$input' log $many | '$pfscope' summary -"
+        for _ in 0 1 2 3; do
+            once piped sh -c "'$input' log $records | '$pfscope' summary -"
+            once much sh -c "'$input' log $many | '$pfscope' summary -"
+        done
         line "\`summary -\` of $many packets: time a packet" '1.05 of that of 1/n' 1.05 \
             "$(ratio "$(median much) * $records" "$(median piped) * $many")" ''
     fi
