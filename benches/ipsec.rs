@@ -10,7 +10,7 @@ use pfscope::decode::decode;
 use pfscope::event::{By, Event, Frame};
 use pfscope::ipsec::services::Services;
 use pfscope::ipsec::{GRACE, Table};
-use pfscope::time::{Precision, Timestamp};
+use pfscope::time::Timestamp;
 use pfscope::vici::codec;
 use pfscope::vici::message::Section;
 use pfscope::wire::ByteOrder;
@@ -82,19 +82,7 @@ fn clear(n: u32) -> [u8; 28] {
 }
 
 fn event(data: &[u8]) -> Event<'_> {
-    let frame = Frame {
-        number: 1,
-        offset: 0,
-        ts: Timestamp(0),
-        precision: Precision::Micros,
-        link: LinkType(101),
-        data,
-        len: data.len(),
-        whole: None,
-        iface: None,
-        flow: None,
-        place: None,
-    };
+    let frame = Frame::new(LinkType(101), data);
     decode(frame, ByteOrder::Little, Writer::new(ByteOrder::Little))
 }
 

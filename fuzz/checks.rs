@@ -62,23 +62,7 @@ fn with_event(data: &[u8], check: impl FnOnce(&Event<'_>)) {
     }
     let (number, ts, precision) = (7, Timestamp(1_700_000_000_123_456_789), Precision::Micros);
     let len = data.len() + usize::from(more);
-    check(&decode(
-        Frame {
-            number,
-            offset: 0,
-            ts,
-            precision,
-            link,
-            data,
-            len,
-            whole: None,
-            iface: None,
-            flow: None,
-            place: None,
-        },
-        order,
-        writer,
-    ));
+    check(&decode(Frame { number, ts, precision, len, ..Frame::new(link, data) }, order, writer));
 }
 
 fn is_suffix(part: &[u8], whole: &[u8]) -> bool {

@@ -131,19 +131,7 @@ mod tests {
 
     fn event(link: LinkType, data: &[u8], len: usize) -> Event<'_> {
         let (ts, precision) = (Timestamp(0), Precision::Micros);
-        let frame = Frame {
-            number: 1,
-            offset: 0,
-            ts,
-            precision,
-            link,
-            data,
-            len,
-            whole: None,
-            iface: None,
-            flow: None,
-            place: None,
-        };
+        let frame = Frame { ts, precision, len, ..Frame::new(link, data) };
         decode(frame, ByteOrder::Little, Writer::new(ByteOrder::Little))
     }
 

@@ -73,7 +73,25 @@ pub struct Named {
     pub stack: Ends,
 }
 
-impl Frame<'_> {
+impl<'a> Frame<'a> {
+    /// The one frame of a source, whole, at the beginning of 1970; what differs is set by who makes it.
+    #[inline]
+    pub const fn new(link: LinkType, data: &'a [u8]) -> Self {
+        Self {
+            number: 1,
+            offset: 0,
+            ts: Timestamp(0),
+            precision: Precision::Micros,
+            link,
+            data,
+            len: data.len(),
+            whole: None,
+            iface: None,
+            flow: None,
+            place: None,
+        }
+    }
+
     /// True if less was captured than the frame had.
     #[inline]
     pub const fn is_truncated(&self) -> bool {

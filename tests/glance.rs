@@ -94,19 +94,7 @@ static FILTERS: LazyLock<Vec<Filter>> = LazyLock::new(|| {
 });
 
 fn frame_of(data: &[u8], len: usize) -> Frame<'_> {
-    Frame {
-        number: 1,
-        offset: 0,
-        ts: Timestamp(1_780_000_000_000_000_000),
-        precision: Precision::Micros,
-        link: LinkType::PFLOG,
-        data,
-        len,
-        whole: None,
-        iface: None,
-        flow: None,
-        place: None,
-    }
+    Frame { ts: Timestamp(1_780_000_000_000_000_000), len, ..Frame::new(LinkType::PFLOG, data) }
 }
 
 /// The report of a summary.

@@ -71,19 +71,7 @@ impl Capture {
                 LinkType::OLD_PFLOG => writer.observe_old(data),
                 _ => {}
             }
-            let frame = Frame {
-                number,
-                offset: 0,
-                ts: *ts,
-                precision: Precision::Micros,
-                link: self.link,
-                data,
-                len: *len,
-                whole: None,
-                iface: None,
-                flow: None,
-                place: None,
-            };
+            let frame = Frame { number, ts: *ts, len: *len, ..Frame::new(self.link, data) };
             each(&decode(frame, self.order, writer));
         }
     }

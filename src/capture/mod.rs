@@ -205,19 +205,7 @@ impl<'b> Frames<'b> {
     pub(crate) fn new(batch: &'b Batch) -> Self {
         let more =
             !(batch.joined.is_empty() && batch.belongs.is_empty() && batch.numbers.is_empty());
-        let frame = Frame {
-            number: 0,
-            offset: 0,
-            ts: Timestamp::default(),
-            precision: Precision::default(),
-            link: LinkType::PFLOG,
-            data: &[],
-            len: 0,
-            whole: None,
-            iface: None,
-            flow: None,
-            place: None,
-        };
+        let frame = Frame::new(LinkType::PFLOG, &[]);
         Self { batch, interface: None, more, frame }
     }
 

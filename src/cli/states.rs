@@ -211,19 +211,7 @@ fn is_wanted(filter: &Filter, entry: &Entry<'_>) -> bool {
         bytes: &[],
         body: Body::State(state),
     };
-    let frame = Frame {
-        number: 0,
-        offset: 0,
-        ts: entry.last(),
-        precision: Precision::Micros,
-        link: LinkType::PFSYNC,
-        data: &[],
-        len: 0,
-        whole: None,
-        iface: None,
-        flow: None,
-        place: None,
-    };
+    let frame = Frame { ts: entry.last(), ..Frame::new(LinkType::PFSYNC, &[]) };
     filter.matches_message(&Event::new(frame, Kind::Pfsync), &message)
 }
 

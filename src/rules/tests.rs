@@ -8,7 +8,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::decode::decode;
 use crate::event::{Frame, Kind as EventKind};
-use crate::time::Precision;
 use crate::wire::ByteOrder;
 use crate::wire::link::LinkType;
 use crate::wire::writer::Writer;
@@ -70,19 +69,7 @@ impl Logged {
         let data = self.bytes();
         let mut writer = Writer::new(ByteOrder::Little);
         writer.observe(&data);
-        let frame = Frame {
-            number: 1,
-            offset: 0,
-            ts: Timestamp(self.ts),
-            precision: Precision::Micros,
-            link: LinkType::PFLOG,
-            data: &data,
-            len: data.len(),
-            whole: None,
-            iface: None,
-            flow: None,
-            place: None,
-        };
+        let frame = Frame { ts: Timestamp(self.ts), ..Frame::new(LinkType::PFLOG, &data) };
         let event = decode(frame, ByteOrder::Little, writer);
         assert_eq!(event.kind, EventKind::Pflog);
         let rule = rules.join(&event)?;

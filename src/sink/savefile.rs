@@ -253,17 +253,10 @@ mod tests {
 
     fn frame<'a>(kind: Kind, (ts, data, more): &'a (i64, Vec<u8>, usize)) -> Frame<'a> {
         Frame {
-            number: 1,
-            offset: 0,
             ts: rounded(kind, *ts),
             precision: kind.precision,
-            link: kind.link,
-            data,
             len: data.len() + more,
-            whole: None,
-            iface: None,
-            flow: None,
-            place: None,
+            ..Frame::new(kind.link, data)
         }
     }
 

@@ -99,19 +99,7 @@ impl Logged {
 
 fn show(summary: &mut Summary, ts: i64, link: LinkType, data: &[u8], len: usize) {
     let (ts, precision) = (Timestamp(ts), Precision::Micros);
-    let frame = Frame {
-        number: 1,
-        offset: 0,
-        ts,
-        precision,
-        link,
-        data,
-        len,
-        whole: None,
-        iface: None,
-        flow: None,
-        place: None,
-    };
+    let frame = Frame { ts, precision, len, ..Frame::new(link, data) };
     summary.observe(&decode(frame, ByteOrder::Little, Writer::new(ByteOrder::Little)));
 }
 
@@ -577,17 +565,9 @@ fn time_per_event() {
     let writer = Writer::new(ByteOrder::Little);
     fn frame(i: usize, data: &[u8]) -> Frame<'_> {
         Frame {
-            number: 1,
-            offset: 0,
             ts: Timestamp(1_417_620_677_263_703_000 + i64::try_from(i).unwrap() * 1_000_000),
-            precision: Precision::Micros,
-            link: LinkType::PFLOG,
-            data,
             len: 200,
-            whole: None,
-            iface: None,
-            flow: None,
-            place: None,
+            ..Frame::new(LinkType::PFLOG, data)
         }
     }
     // As a worker does: a batch is decoded, then counted.

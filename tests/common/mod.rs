@@ -77,19 +77,7 @@ pub fn frame(link: u32, data: &[u8]) -> Frame<'_> {
 /// A frame that had `len` bytes, of which `data` were captured.
 pub fn cut(link: u32, data: &[u8], len: usize) -> Frame<'_> {
     let (ts, precision) = (Timestamp(0), Precision::Micros);
-    Frame {
-        number: 1,
-        offset: 0,
-        ts,
-        precision,
-        link: LinkType(link),
-        data,
-        len,
-        whole: None,
-        iface: None,
-        flow: None,
-        place: None,
-    }
+    Frame { ts, precision, len, ..Frame::new(LinkType(link), data) }
 }
 
 /// The event of a frame of which nothing else is known than a little-endian file.

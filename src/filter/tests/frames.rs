@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use crate::decode::decode;
 use crate::event::{Event, Frame};
-use crate::time::{Precision, Timestamp};
 use crate::wire::ByteOrder;
 use crate::wire::link::LinkType;
 use crate::wire::writer::Writer;
@@ -30,19 +29,7 @@ impl Sample {
     }
 
     pub(super) fn event(&self) -> Event<'_> {
-        let frame = Frame {
-            number: 1,
-            offset: 0,
-            ts: Timestamp(0),
-            precision: Precision::Micros,
-            link: self.link,
-            data: &self.bytes,
-            len: self.len,
-            whole: None,
-            iface: None,
-            flow: None,
-            place: None,
-        };
+        let frame = Frame { len: self.len, ..Frame::new(self.link, &self.bytes) };
         let mut writer = Writer::new(ByteOrder::Little);
         if self.link == LinkType::PFLOG {
             writer.observe(&self.bytes);

@@ -48,19 +48,7 @@ fn render(link: LinkType, data: &[u8], len: usize, options: &Options) -> String 
     let mut writer = Writer::new(ByteOrder::Little);
     writer.observe(data);
     let (ts, precision) = (Timestamp(0), Precision::Micros);
-    let frame = Frame {
-        number: 1,
-        offset: 0,
-        ts,
-        precision,
-        link,
-        data,
-        len,
-        whole: None,
-        iface: None,
-        flow: None,
-        place: None,
-    };
+    let frame = Frame { ts, precision, len, ..Frame::new(link, data) };
     let mut page = Page::default();
     let mut text = Text::new(options.clone(), TimeZone::UTC);
     text.event(&decode(frame, ByteOrder::Little, writer), &mut page);

@@ -38,19 +38,7 @@ fn text(frame: Frame<'_>, options: &Options) -> String {
 
 fn frame(link: LinkType, data: &[u8], len: usize) -> Frame<'_> {
     let (ts, precision) = (Timestamp(0), Precision::Micros);
-    Frame {
-        number: 1,
-        offset: 0,
-        ts,
-        precision,
-        link,
-        data,
-        len,
-        whole: None,
-        iface: None,
-        flow: None,
-        place: None,
-    }
+    Frame { ts, precision, len, ..Frame::new(link, data) }
 }
 
 /// The text of a whole record of a pfsync device.
