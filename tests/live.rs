@@ -365,8 +365,8 @@ fn devices_are_merged_by_time_and_nothing_is_lost() {
         net.flood("a0", 5000, 1, 100);
         let sent = Instant::now();
         lines.wait_for(5001);
-        // The sender's own end is in it, and what the machine does besides.
-        assert!(sent.elapsed() < Duration::from_secs(1), "{:?}", sent.elapsed());
+        // The sender's own end is in it.
+        assert!(sent.elapsed() < Duration::from_millis(300), "{:?}", sent.elapsed());
         assert_eq!(scope.end("-INT").1, Some(0));
         let lines = lines.json();
         let (numbers, lost) = tell(&lines);
@@ -539,8 +539,7 @@ fn a_hanging_output_does_not_keep_the_program() {
         thread::sleep(Duration::from_millis(300));
         assert!(scope.child.try_wait().unwrap().is_none());
         let (took, status) = scope.end("-INT");
-        // What hangs would be given longer.
-        assert!(took < Duration::from_secs(1), "{took:?}");
+        assert!(took < Duration::from_millis(500), "{took:?}");
         assert_eq!(status, None);
     });
 }
@@ -563,7 +562,7 @@ fn counters_are_printed_when_asked_and_the_kernel_filters() {
         net.flood("a0", 0, 100, 100);
         lines.wait_for(2);
         let (took, status) = scope.end("-INT");
-        assert!(took < END, "{took:?}");
+        assert!(took < Duration::from_secs(1), "{took:?}");
         assert_eq!(status, Some(0));
         assert_eq!(scope.counted("packets received by filter"), 2);
         assert_eq!(lines.all().len(), 2);

@@ -371,6 +371,20 @@ impl Running {
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
+    /// Sends SIGTERM, upon which it ends well, and in time.
+    #[track_caller]
+    fn ends_in_time(&mut self) {
+        let started = Instant::now();
+        self.signal("-TERM");
+        let mut status = None;
+        wait_until("the end", || {
+            status = self.0.try_wait().unwrap();
+            status.is_some()
+        });
+        assert!(started.elapsed() < END, "{:?}", started.elapsed());
+        assert_eq!(status.unwrap().code(), Some(0));
+    }
+
     /// Ends the input and waits.
     fn end(mut self) -> (Option<i32>, String) {
         drop(self.0.stdin.take());
@@ -522,15 +536,7 @@ fn a_signal_ends_a_pipe_and_what_was_read_is_written() {
         wait_until("the header", || log.exists());
         (0..100).for_each(|number| pfscope.write(&numbered(number, 10)));
         sleep(Duration::from_millis(300));
-        let started = Instant::now();
-        pfscope.signal("-TERM");
-        let mut status = None;
-        wait_until("the end", || {
-            status = pfscope.0.try_wait().unwrap();
-            status.is_some()
-        });
-        assert!(started.elapsed() < END, "{:?}", started.elapsed());
-        assert_eq!(status.unwrap().code(), Some(0));
+        pfscope.ends_in_time();
         let mut found = BTreeMap::new();
         count_numbers(&log, &mut found);
         each_once(&found, 100);
@@ -568,15 +574,7 @@ fn a_signal_ends_compression_and_loses_nothing() {
         }
         pfscope.write(&bytes);
         wait_until("the last file", || scratch.path().join("log14").exists());
-        let started = Instant::now();
-        pfscope.signal("-TERM");
-        let mut status = None;
-        wait_until("the end", || {
-            status = pfscope.0.try_wait().unwrap();
-            status.is_some()
-        });
-        assert!(started.elapsed() < END, "{:?}", started.elapsed());
-        assert_eq!(status.unwrap().code(), Some(0));
+        pfscope.ends_in_time();
         let said = pfscope.end().1;
         let mut found = BTreeMap::new();
         let names = files(scratch.path());
