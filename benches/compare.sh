@@ -20,6 +20,7 @@ export LC_ALL=C
 unset TZ
 cd "$(dirname "$0")/.."
 
+processors=$(nproc)
 records=${RECORDS:-1000000} rounds=${ROUNDS:-5} many=${MANY:-}
 # tshark is slow, and its time is one per packet once it runs: it gets a part of the log.
 few=$((records / 10))
@@ -35,7 +36,7 @@ first=target/release/examples/first
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/pfscope-compare.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
-say "$(nproc) processors, load $(cut -d ' ' -f 1 /proc/loadavg 2>/dev/null || uptime), input in $folder"
+say "$processors processors, load $(cut -d ' ' -f 1 /proc/loadavg 2>/dev/null || uptime), input in $folder"
 "$input" log "$records" >"$folder/log"
 "$input" log "$few" >"$folder/few"
 "$input" log 59 >"$folder/small"
@@ -44,13 +45,13 @@ say "$(nproc) processors, load $(cut -d ' ' -f 1 /proc/loadavg 2>/dev/null || up
 gzip -k "$folder/log"
 
 # stolen: ticks of all processors that the host has given to others (proc(5), stat).
-tick=$((1000000 / $(getconf CLK_TCK))) processors=$(nproc)
+tick=$((1000000 / $(getconf CLK_TCK)))
 stolen() { awk '/^cpu / { print $9 }' /proc/stat 2>/dev/null || echo 0; }
 
 # once NAME COMMAND...: runs it, and notes how many microseconds it took, and how many of processors.
 runs=0 again=0 disturbed=0
 once() {
-    local name=$1 start before us lost TIMEFORMAT='%3U %3S'
+    local name=$1 start before us lost try TIMEFORMAT='%3U %3S'
     shift
     for try in 1 2 3 4 5 6; do
         before=$(stolen) start=${EPOCHREALTIME/./}
@@ -108,7 +109,7 @@ ratio() { awk "BEGIN { print ($1) / ($2) }"; }
 tcpdump=$(median tcpdump) nothing_us=$(median nothing)
 echo
 echo "$records pflog records, $(stat -c %s "$log" 2>/dev/null || wc -c <"$log") bytes; tcpdump $(ratio "$tcpdump" 1e6) s (with TZ=UTC $(ratio "$(median tcpdump_utc)" 1e6) s, its first line of a small file $(ratio "$(median start_tcpdump)" 1000) ms), libpcap's loop $(ratio "$nothing_us" 1e6) s, zcat $(ratio "$(median zcat)" 1e6) s"
-echo "$runs runs, $again made again, $disturbed of them disturbed to the end by the host's other machines"
+echo "$runs runs; the host's other machines disturbed $again tries of them, which do not count, and $disturbed at the last try too, which do"
 echo
 echo '| work | at most | measured | met |'
 echo '|---|---|---|---|'
